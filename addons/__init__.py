@@ -1,0 +1,1 @@
+"""The gateway: everything that knows mitmproxy, the configuration or storage."""

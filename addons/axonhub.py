@@ -1,0 +1,30 @@
+"""The script for `mitmdump -s addons/axonhub.py`: claims the import name `axonhub`, then lists the addons in hook order.
+
+Our packages are `axonhub.addons` and `axonhub.transformers`, but no folder is called `axonhub`: from a checkout the name
+stands for the checkout itself, installed from a wheel for `site-packages/axonhub`. Both times that is the parent of the
+folder of this file, which is why one claim serves every way to run.
+"""
+
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
+from pathlib import Path
+
+
+def claim(name: str, folder: Path) -> None:
+    """Makes `name` a namespace package whose sub-packages are the neighbours of `folder`, and takes `folder` off `sys.path`.
+
+    mitmproxy puts a script's folder first on `sys.path` and leaves it there: `import axonhub` would find this file, and
+    each module beside it would hide a library of the same name. It does so again at each reload of the script.
+    """
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != folder]
+    location = str(folder.parent)
+    if location not in getattr(sys.modules.get(name), "__path__", ()):
+        spec = ModuleSpec(name, loader=None, is_package=True)
+        spec.submodule_search_locations = [location]
+        sys.modules[name] = module_from_spec(spec)
+
+
+claim("axonhub", Path(__file__).resolve().parent)
+
+addons: list[object] = []

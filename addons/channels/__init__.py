@@ -1,0 +1,1 @@
+"""Channel types: what kinds of upstream account there are, and how each is addressed and signed."""

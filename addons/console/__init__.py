@@ -1,0 +1,1 @@
+"""Administration API and its pages."""

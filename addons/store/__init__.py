@@ -1,0 +1,1 @@
+"""What is kept of finished exchanges; the only package that knows TinyDB."""

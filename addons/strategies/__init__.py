@@ -1,0 +1,1 @@
+"""Load-balancing strategies: pure functions that score the channels fit for an exchange."""

@@ -1,0 +1,1 @@
+"""Converters between wire protocols: bytes and values only, without I/O, clock or mitmproxy."""

@@ -1,0 +1,1 @@
+"""One module for each wire protocol, named after vendor and API."""
