@@ -1,0 +1,54 @@
+"""A dialect: how one vendor's version of a protocol differs, as data. Channel types hold one; writers and readers ask it.
+
+The defaults are the conservative ones of a plain OpenAI-compatible server. Facts and sources: docs/protocols.md.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    signature_origin: str = ""
+    """Who signs this channel's output (`ant`, `gem-aistudio`, …); "" = nobody, signatures are not replayed to it."""
+
+    # -- OpenAI chat family
+    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    """Where reasoning of earlier turns is sent; both names are always understood in answers."""
+    reasoning_replay: Literal["never", "tool_loop", "always"] = "never"
+    """Send the model's earlier reasoning back: not at all, for tool calls since the last user message, always."""
+    reasoning_control: Literal["none", "effort", "thinking_type", "enable_thinking", "reasoning_object"] = "effort"
+    """How thinking is asked for: `reasoning_effort`, `thinking: {type}`, `enable_thinking`, `reasoning: {…}`."""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    text_only_content: bool = False
+    """Content lists are refused: text parts are joined into one string."""
+    files: bool = False
+    images: bool = True
+    middle_system: Literal["system", "developer", "reminder"] = "reminder"
+    """A system message in mid-conversation: kept as such, or as a user's reminder in place."""
+    leading_system: Literal["system", "developer"] = "system"
+    stream_usage: bool = True
+    """`stream_options.include_usage` is understood."""
+    strict_tools: bool = False
+    """`strict` in tool definitions is understood."""
+    json_schema: bool = True
+    """`response_format: json_schema` is understood; else json_object."""
+    cache_marks: bool = False
+    """`cache_control` on content parts is understood (openrouter, qwen)."""
+    extra_sampling: bool = True
+    """top_k and the like are understood beyond OpenAI's own list."""
+    omits_terminator: bool = False
+    """Streams may end without finish_reason or [DONE] after complete output."""
+    think_tags: bool = False
+    """Reasoning comes as <think>…</think> inside the text."""
+    tool_name_length: int = 64
+
+    # -- Anthropic family
+    system_in_messages: bool = True
+    """role "system" inside `messages` is understood."""
+    default_max_tokens: int = 8192
+    """Where the protocol demands a limit and the client gave none."""
+    adaptive_thinking: bool = True
+    """`thinking: {type: adaptive}` with `output_config.effort` is understood; else a token budget is sent."""
+    billing_block: bool = False
+    """Keep Claude Code's `x-anthropic-billing-header` system block (Anthropic's own service only)."""

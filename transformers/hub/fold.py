@@ -1,0 +1,152 @@
+"""fold: events → Response, unfold: Response → events. Streamed and whole answers mean the same through these two."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from axonhub.transformers.hub.events import (
+    AnnotationTold,
+    ArgumentsDelta,
+    End,
+    Event,
+    Failed,
+    PartEnded,
+    PartStarted,
+    Ping,
+    SignatureTold,
+    Start,
+    Stop,
+    TextDelta,
+    UsageTold,
+)
+from axonhub.transformers.hub.failures import Failure
+from axonhub.transformers.hub.parts import Part, Refusal, Signature, Text, Thinking, ToolCall
+from axonhub.transformers.hub.responses import Response, StopReason
+from axonhub.transformers.hub.usage import Usage
+from axonhub.transformers.json_types import JsonObject
+
+
+class _OpenPart:
+    """A part while its deltas come."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.pieces: list[str] = []
+        self.annotations: list[JsonObject] = []
+        self.signature: Signature | None = None
+
+    def closed(self) -> Part:
+        part, text = self.part, "".join(self.pieces)
+        match part:
+            case Text():
+                signature = self.signature or part.signature
+                told = (*part.annotations, *self.annotations)
+                return replace(part, text=part.text + text, signature=signature, annotations=told)
+            case Refusal():
+                return replace(part, text=part.text + text)
+            case Thinking():
+                return replace(part, text=part.text + text, signature=self.signature or part.signature)
+            case ToolCall():
+                return replace(part, arguments=part.arguments + text, signature=self.signature or part.signature)
+            case _:
+                return part
+
+
+class Fold:
+    """Collects events into a Response; usable at any moment of the stream, also after it broke. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.start = Start()
+        self.usage = Usage()
+        self.stop: Stop | None = None
+        self.failure: Failure | None = None
+        self.ended = False
+        self._parts: dict[int, _OpenPart] = {}
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Start():
+                self.start = event
+                self.usage = self.usage.updated(event.usage)
+            case PartStarted(index, part):
+                self._parts[index] = _OpenPart(part)
+            case TextDelta(index, text) | ArgumentsDelta(index, text):
+                self._parts[index].pieces.append(text)
+            case SignatureTold(index, signature):
+                self._parts[index].signature = signature
+            case AnnotationTold(index, annotation):
+                self._parts[index].annotations.append(annotation)
+            case UsageTold(usage):
+                self.usage = self.usage.updated(usage)
+            case Stop():
+                self.stop = event
+            case Failed(failure):
+                self.failure = failure
+            case End():
+                self.ended = True
+            case PartEnded() | Ping():
+                pass
+
+    def response(self) -> Response:
+        """What has come so far; without a Stop the reason is END."""
+        stop = self.stop or Stop(StopReason.END)
+        return Response(
+            parts=tuple(self._parts[index].closed() for index in sorted(self._parts)),
+            stop=stop.reason,
+            usage=self.usage,
+            id=self.start.id,
+            model=self.start.model,
+            stop_sequence=stop.sequence,
+            stop_detail=stop.detail,
+        )
+
+
+def fold(events: Iterable[Event]) -> Response | Failure:
+    """The whole answer of a stream; its Failure when it broke."""
+    collected = Fold()
+    for event in events:
+        collected.add(event)
+    return collected.failure or collected.response()
+
+
+def unfold(response: Response) -> Iterator[Event]:
+    """A whole answer as the shortest stream that folds to it."""
+    yield Start(response.id, response.model, response.usage)
+    for index, part in enumerate(response.parts):
+        yield from _unfold_part(index, part)
+    yield UsageTold(response.usage)
+    yield Stop(response.stop, response.stop_sequence, response.stop_detail)
+    yield End()
+
+
+def _unfold_part(index: int, part: Part) -> Iterator[Event]:
+    match part:
+        case Text():
+            yield PartStarted(index, Text("", cache=part.cache))
+            yield from _text(index, part.text)
+            yield from (AnnotationTold(index, each) for each in part.annotations)
+            yield from _signature(index, part.signature)
+        case Refusal():
+            yield PartStarted(index, Refusal(""))
+            yield from _text(index, part.text)
+        case Thinking():
+            yield PartStarted(index, replace(part, text="", signature=None, native=None))
+            yield from _text(index, part.text)
+            yield from _signature(index, part.signature)
+        case ToolCall():
+            yield PartStarted(index, replace(part, arguments="", signature=None, native=None))
+            if part.arguments:
+                yield ArgumentsDelta(index, part.arguments)
+            yield from _signature(index, part.signature)
+        case _:
+            yield PartStarted(index, part)
+    yield PartEnded(index)
+
+
+def _text(index: int, text: str) -> Iterator[Event]:
+    if text:
+        yield TextDelta(index, text)
+
+
+def _signature(index: int, signature: Signature | None) -> Iterator[Event]:
+    if signature is not None:
+        yield SignatureTold(index, signature)

@@ -1,0 +1,32 @@
+"""Response: a model's whole answer, in no vendor's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from axonhub.transformers.hub.parts import Part
+from axonhub.transformers.hub.usage import Usage
+from axonhub.transformers.json_types import JsonObject
+
+
+class StopReason(StrEnum):
+    END = "end"
+    SEQUENCE = "sequence"
+    LENGTH = "length"
+    TOOL = "tool"
+    FILTER = "filter"
+    PAUSE = "pause"
+    """The provider's own tools need another round (Anthropic's `pause_turn`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    parts: tuple[Part, ...]
+    stop: StopReason
+    usage: Usage = Usage()
+    id: str | None = None
+    model: str | None = None
+    stop_sequence: str | None = None
+    stop_detail: JsonObject | None = None
+    extensions: Mapping[str, JsonObject] = field(default_factory=dict)
+    """Top-level members that no field above can hold, by protocol name."""

@@ -1,0 +1,168 @@
+"""The contract that each protocol fulfils, and the errors of reading and writing.
+
+A protocol module is role-free: the same reader and writer serve a client who speaks it and a provider who speaks it. It
+holds one module-level object named `PROTOCOL`, which the registry discovers. It knows no other protocol, no HTTP status
+of ours, no clock and no randomness.
+
+ProtocolError                      something in the wire format is not right
+├── Unreadable                     not this protocol: broken JSON, a member of the wrong type
+└── Unsupported                    readable, but what it asks for cannot be said to this channel; the client hears 400
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol as Contract
+
+from axonhub.transformers.dialect import Dialect
+from axonhub.transformers.hub.events import Event
+from axonhub.transformers.hub.failures import Failure
+from axonhub.transformers.hub.requests import Request, ToolReference
+from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.sse import SseEvent
+
+type Operation = Literal["generate", "count_tokens", "models", "embeddings"]
+
+
+class ProtocolError(Exception):
+    """`path` is the member at fault, such as `messages[3].content[0].type`; "" for the whole body."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+
+
+class Unreadable(ProtocolError):
+    pass
+
+
+class Unsupported(ProtocolError):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that the client said and the provider will not hear."""
+
+    path: str
+    """In the client's request, such as `tools[2]` or `top_k`."""
+    reason: str
+    severity: Literal["info", "warning"] = "warning"
+    """info: costs at most money or cache; warning: the answer may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What a request writer changed and the readers of the answer must change back."""
+
+    tools: Mapping[str, ToolReference] = field(default_factory=dict)
+    """Wire name → the client's tool, for every tool whose wire name, namespace or kind differs."""
+
+    def reference(self, wire_name: str) -> ToolReference:
+        return self.tools.get(wire_name) or ToolReference(wire_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A request on its way to a provider."""
+
+    body: JsonObject
+    losses: tuple[Loss, ...] = ()
+    undo: Undo = Undo()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a writer of answers must know of the request that it answers."""
+
+    id: str
+    """Seed for ids that the protocol demands and the provider did not give: [0-9a-f]{24} or longer."""
+    created_s: int
+    """Unix time for protocols that state one."""
+    request: Request
+    """The client's request, with the model name as the client wrote it."""
+    estimated_input_tokens: int | None = None
+    """For Anthropic's message_start when the provider has not told yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an operation lives below a channel's base URL."""
+
+    version: str
+    """`v1`, `v1beta`: appended unless the base URL already ends in a version or with `#`."""
+    path: str
+    query: str = ""
+
+
+class StreamReader(Contract):
+    """Provider's stream → hub events (grammar: hub/events.py). One a stream. Raises Unreadable only."""
+
+    def read(self, event: SseEvent) -> Iterable[Event]: ...
+
+    def finish(self) -> Iterable[Event]:
+        """At the end of the bytes: End when the protocol's terminator was seen (or the dialect omits it), else Failed."""
+        ...
+
+
+class StreamWriter(Contract):
+    """Hub events → the client's stream. One a stream. Takes overlapping parts (use the Sequencer inside)."""
+
+    def write(self, event: Event) -> bytes:
+        """b"" when the event says nothing in this protocol. Failed and End write the protocol's proper end."""
+        ...
+
+    def keepalive(self) -> bytes:
+        """What this protocol's clients tolerate during silence; b"" when nothing is allowed yet."""
+        ...
+
+
+class WireProtocol(Contract):
+    @property
+    def name(self) -> str:
+        """`vendor/api`, such as `anthropic/messages`."""
+        ...
+
+    def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
+        """None: this protocol has no such operation."""
+        ...
+
+    def read_request(self, body: JsonObject, model: str | None = None, stream: bool | None = None) -> Request:
+        """`model` and `stream` override the body where the protocol keeps them in the path. Unreadable, Unsupported."""
+        ...
+
+    def write_request(self, request: Request, dialect: Dialect) -> Written:
+        """Deterministic: the same conversation prefix gives the same bytes. Unsupported when nothing faithful exists."""
+        ...
+
+    def read_response(self, body: JsonObject, dialect: Dialect, undo: Undo) -> Response | Failure:
+        """A Failure when a 200 carries an error."""
+        ...
+
+    def write_response(self, response: Response, reply: Reply) -> JsonObject: ...
+
+    def read_failure(self, status: int, body: bytes) -> Failure:
+        """Any bytes at all; the message is bounded to 2,000 characters."""
+        ...
+
+    def write_failure(self, failure: Failure, request_id: str = "") -> tuple[int, JsonObject]:
+        """HTTP status and body in this protocol's envelope."""
+        ...
+
+    def stream_reader(self, dialect: Dialect, undo: Undo) -> StreamReader: ...
+
+    def stream_writer(self, reply: Reply) -> StreamWriter: ...
+
+    def count_request(self, request: Request, dialect: Dialect) -> Written | None:
+        """The body for the provider's own counter; None when the protocol has none."""
+        ...
+
+    def read_count(self, body: JsonObject) -> int:
+        """Input tokens from the counter's answer. Unreadable."""
+        ...
+
+    def write_count(self, input_tokens: int) -> JsonObject: ...
+
+    def skim(self, event: SseEvent) -> Iterable[Event]:
+        """Only Start, UsageTold, Stop and Failed of a stream that passes untouched; cheap for events that tell none."""
+        ...

@@ -1,0 +1,89 @@
+"""Server-sent events: bytes → events and back. WHATWG HTML, "Server-sent events", read 2026-11.
+
+Any cut of the bytes gives the same events: lines end at LF, CRLF or CR also when the pair is split, a byte-order mark is
+skipped, `data:` may lack its space, several data lines join with LF. UTF-8 is decoded per whole event, never per piece.
+"""
+
+import re
+from dataclasses import dataclass
+
+_END_OF_LINE = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class SseEvent:
+    data: str
+    name: str = ""
+    """The `event:` field; "" when absent."""
+
+
+class SseDecoder:
+    """Feed it bytes as they come. An event without data is dropped, as the standard says. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._at_start = True
+        self._data: list[bytes] = []
+        self._name = b""
+
+    def feed(self, piece: bytes) -> list[SseEvent]:
+        self._buffer += piece
+        if self._at_start and not self._skip_bom():
+            return []
+        return self._take_lines()
+
+    def flush(self) -> list[SseEvent]:
+        """The last event of a stream that ended without its blank line: providers do that, so it is not dropped."""
+        events = [] if not self._buffer else self._lines([self._buffer.rstrip(b"\r")])
+        self._buffer = b""
+        return [*events, *self._dispatch()]
+
+    def _skip_bom(self) -> bool:
+        """False while the bytes might still become a byte-order mark."""
+        if len(self._buffer) < len(_BOM) and _BOM.startswith(self._buffer):
+            return False
+        self._buffer = self._buffer.removeprefix(_BOM)
+        self._at_start = False
+        return True
+
+    def _take_lines(self) -> list[SseEvent]:
+        if b"\r" in self._buffer:
+            return self._take_any_lines()
+        *lines, self._buffer = self._buffer.split(b"\n")
+        return self._lines(lines)
+
+    def _take_any_lines(self) -> list[SseEvent]:
+        # A CR at the end may be the first half of a CRLF: it waits for the next byte.
+        held = b"\r" if self._buffer.endswith(b"\r") else b""
+        *lines, rest = _END_OF_LINE.split(self._buffer[: len(self._buffer) - len(held)])
+        self._buffer = rest + held
+        return self._lines(lines)
+
+    def _lines(self, lines: list[bytes]) -> list[SseEvent]:
+        events: list[SseEvent] = []
+        for line in lines:
+            if not line:
+                events += self._dispatch()
+                continue
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                self._data.append(value.removeprefix(b" "))
+            elif field == b"event":
+                self._name = value.removeprefix(b" ")
+        return events
+
+    def _dispatch(self) -> list[SseEvent]:
+        data, name = self._data, self._name
+        if not data:
+            self._name = b""
+            return []
+        self._data, self._name = [], b""
+        text = b"\n".join(data).decode("utf-8", "replace")
+        return [SseEvent(text, name.decode("utf-8", "replace"))]
+
+
+def encode(data: str, name: str = "") -> bytes:
+    """One event in bytes; `data` must hold no line break (JSON never does)."""
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {data}\n\n".encode()
