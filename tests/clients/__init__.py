@@ -1,0 +1,1 @@
+"""Real client programs at work through the gateway."""

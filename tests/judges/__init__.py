@@ -1,0 +1,1 @@
+"""Readers that other people wrote and that forgive nothing: the official SDKs."""
