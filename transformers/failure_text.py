@@ -14,6 +14,8 @@ from axonhub.transformers.json_types import Json, JsonObject
 MESSAGE_LIMIT = 2_000
 """Characters of a message that travels on."""
 _BODY_LIMIT = 200_000
+_PAGE_LIMIT = 8_000
+"""Characters of an HTML page that are looked at: patterns over unclosed tags take quadratic time."""
 _DEPTH = 8
 """How many errors inside errors are opened."""
 
@@ -44,10 +46,8 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[!/?a-zA-Z][^>]*>")
 _HTML = re.compile(r"<(!doctype html|html|head|body)\b", re.IGNORECASE)
 _SSE_DATA = re.compile(r"^data: ?(.*)$", re.MULTILINE)
-_RETRY = re.compile(
-    r"(?:try again|retry|reset\w*)\s+(?:in|after)\s+(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|min|minutes?)\b"
-)
-_UNIT_S = {"ms": 0.001, "mi": 60.0, "m": 60.0, "s": 1.0}
+_RETRY = re.compile(r"(?:try again|retry|reset\w*)\s+(?:in|after)\s+(\d+(?:\.\d+)?)\s*(milli|ms|min|m|sec|s)")
+_UNIT_S = {"ms": 0.001, "milli": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0}
 
 _CONTEXT_LENGTH = re.compile(
     r"context_length_exceeded|prompt is too long|input is too long|maximum context length|max(?:imum)? input length"
@@ -91,10 +91,7 @@ def says_context_length(*told: str | None) -> bool:
 def retry_after_in(message: str) -> float | None:
     """Seconds in a text such as "Please try again in 1.5s"; None when it names none."""
     found = _RETRY.search(message.lower())
-    if not found:
-        return None
-    unit = found.group(2)
-    return float(found.group(1)) * _UNIT_S.get(unit[:2], _UNIT_S[unit[:1]])
+    return float(found.group(1)) * _UNIT_S[found.group(2)] if found else None
 
 
 type _Said = tuple[str, str | None, str | None]
@@ -175,6 +172,7 @@ def _plain(text: str) -> str:
     """Text as one line; of an HTML page its title, else its words."""
     if not _HTML.search(text[:2_000]):
         return text.strip()
+    text = text[:_PAGE_LIMIT]
     title = _TITLE.search(text)
     words = title.group(1) if title and title.group(1).strip() else _HIDDEN_ELEMENT.sub(" ", text)
     return " ".join(unescape(_TAG.sub(" ", words)).split())

@@ -171,6 +171,7 @@ def test_json_nested_without_end_is_survived() -> None:
         ("Please retry after 20 seconds", 20.0),
         ("try again in 6m0s", 360.0),
         ("resets in 3 minutes", 180.0),
+        ("retry after 200 milliseconds", 0.2),
         ("try again later", None),
     ],
 )
