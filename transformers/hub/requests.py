@@ -143,3 +143,8 @@ class Request:
     """OpenAI's `prompt_cache_key`."""
     extensions: Mapping[str, JsonObject] = field(default_factory=dict)
     """Top-level members that no field above can hold, by protocol name, as the client wrote them."""
+    native_only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Paths, by protocol name, of what no other protocol may leave away: a stored conversation, another server's tools.
+
+    Losing them would change what the caller gets back; every other protocol's writer refuses the request.
+    """
