@@ -1,8 +1,8 @@
-"""The script for `mitmdump -s addons/axonhub.py`: claims the import name `axonhub`, then lists the addons in hook order.
+"""The script of `mitmdump -s addons/axonhub.py`: claims the import name `axonhub`, then lists the addons in hook order.
 
-Our packages are `axonhub.addons` and `axonhub.transformers`, but no folder is called `axonhub`: from a checkout the name
-stands for the checkout itself, installed from a wheel for `site-packages/axonhub`. Both times that is the parent of the
-folder of this file, which is why one claim serves every way to run.
+Our packages are `axonhub.addons` and `axonhub.transformers`, but no folder is called `axonhub`: in a checkout the name
+stands for the checkout itself, installed from a wheel for `site-packages/axonhub`. Both are the parent of this file's
+folder, which is why one claim serves every way to run.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def claim(name: str, folder: Path) -> None:
-    """Makes `name` a namespace package whose sub-packages are the neighbours of `folder`, and takes `folder` off `sys.path`.
+    """Makes `name` a namespace package that holds `folder` and its neighbours, and takes `folder` off `sys.path`.
 
     mitmproxy puts a script's folder first on `sys.path` and leaves it there: `import axonhub` would find this file, and
     each module beside it would hide a library of the same name. It does so again at each reload of the script.
