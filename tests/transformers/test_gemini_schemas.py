@@ -38,7 +38,7 @@ def test_case_142_a_schema_with_every_oddity_has_only_known_members():
         "required": ["default", "gone"],
     }
 
-    assert {
+    assert for_gemini(schema, losses, "tools[0]") == {
         "type": "OBJECT",
         "description": 'propertyNames: {"pattern": "^[a-z]+$"}',
         "properties": {
@@ -54,8 +54,8 @@ def test_case_142_a_schema_with_every_oddity_has_only_known_members():
             "tree": {"type": "OBJECT", "properties": {"next": {"type": "OBJECT"}}},
         },
         "required": ["default"],
-    } == for_gemini(schema, losses, "tools[0]")
-    assert ["tools[0]"] == [loss.path for loss in losses]
+    }
+    assert [loss.path for loss in losses] == ["tools[0]"]
     assert "recursive or unknown $ref" in losses[0].reason
     assert "uniqueItems" in losses[0].reason
 
@@ -67,10 +67,10 @@ def test_case_142_json_schema_members_lose_only_their_bookkeeping():
         "properties": {"$id": {"type": "string", "$comment": "c"}, "n": {"type": "integer", "exclusiveMinimum": 0}},
     }
 
-    assert {
+    assert for_gemini_json(schema) == {
         "type": "object",
         "properties": {"$id": {"type": "string"}, "n": {"type": "integer", "exclusiveMinimum": 0}},
-    } == for_gemini_json(schema)
+    }
 
 
 def test_json_schema_without_bookkeeping_is_shared_not_copied():
@@ -92,7 +92,7 @@ def test_a_reference_is_put_in_place_with_what_stands_beside_it():
         "$defs": {"a/b": {"type": "boolean", "description": "there"}},
     }
 
-    assert {"type": "BOOLEAN", "description": "here"} == message(schema)["properties"]["a"]
+    assert message(schema)["properties"]["a"] == {"type": "BOOLEAN", "description": "here"}
 
 
 def test_references_that_multiply_stop_growing():
@@ -109,78 +109,75 @@ def test_references_that_multiply_stop_growing():
 
 
 def test_type_lists_and_null_branches_become_nullable():
-    assert {"type": "STRING", "nullable": True} == prop({"anyOf": [{"type": "string"}, {"type": "null"}]})
-    assert {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}], "nullable": True} == prop(
-        {"type": ["string", "integer", "null"]}
-    )
-    assert {"anyOf": [{"type": "ARRAY", "items": {"type": "NUMBER"}}, {"type": "STRING"}]} == prop(
-        {"type": ["array", "string"], "items": {"type": "number"}}
-    )
+    assert prop({"anyOf": [{"type": "string"}, {"type": "null"}]}) == {"type": "STRING", "nullable": True}
+    assert prop({"type": ["string", "integer", "null"]}) == {
+        "anyOf": [{"type": "STRING"}, {"type": "INTEGER"}],
+        "nullable": True,
+    }
+    assert prop({"type": ["array", "string"], "items": {"type": "number"}}) == {
+        "anyOf": [{"type": "ARRAY", "items": {"type": "NUMBER"}}, {"type": "STRING"}]
+    }
 
 
 def test_all_of_is_merged():
-    assert {
-        "type": "OBJECT",
-        "properties": {"a": {"type": "STRING"}, "b": {"type": "NUMBER"}},
-        "required": ["a", "b"],
-    } == prop(
+    assert prop(
         {
             "allOf": [
                 {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
                 {"properties": {"b": {"type": "number"}}, "required": ["b"]},
             ]
         }
-    )
+    ) == {
+        "type": "OBJECT",
+        "properties": {"a": {"type": "STRING"}, "b": {"type": "NUMBER"}},
+        "required": ["a", "b"],
+    }
 
 
 def test_alternatives_beside_properties_become_optional_properties():
-    assert {
-        "type": "OBJECT",
-        "properties": {"x": {"type": "STRING"}, "a": {"type": "STRING"}},
-        "required": ["a"],
-    } == prop(
+    assert prop(
         {
             "type": "object",
             "properties": {"a": {"type": "string"}},
             "required": ["a"],
             "anyOf": [{"required": ["a"]}, {"properties": {"x": {"type": "string"}}}],
         }
-    )
+    ) == {
+        "type": "OBJECT",
+        "properties": {"x": {"type": "STRING"}, "a": {"type": "STRING"}},
+        "required": ["a"],
+    }
 
 
 def test_enum_values_become_non_empty_strings():
-    assert {"type": "STRING", "enum": ["1", "2"], "nullable": True} == prop({"type": "integer", "enum": [1, 2, None]})
-    assert {"type": "STRING", "enum": ["a"]} == prop({"enum": ["", "a"]})
+    assert prop({"type": "integer", "enum": [1, 2, None]}) == {"type": "STRING", "enum": ["1", "2"], "nullable": True}
+    assert prop({"enum": ["", "a"]}) == {"type": "STRING", "enum": ["a"]}
 
 
 def test_exclusive_bounds_of_other_numbers_are_told():
-    assert {"type": "NUMBER", "minimum": 0.5, "description": "exclusiveMinimum: 0.5"} == prop(
-        {"type": "number", "exclusiveMinimum": 0.5}
-    )
-    assert {"type": "INTEGER", "maximum": 9} == prop({"type": "integer", "maximum": 10, "exclusiveMaximum": True})
+    assert prop({"type": "number", "exclusiveMinimum": 0.5}) == {
+        "type": "NUMBER",
+        "minimum": 0.5,
+        "description": "exclusiveMinimum: 0.5",
+    }
+    assert prop({"type": "integer", "maximum": 10, "exclusiveMaximum": True}) == {"type": "INTEGER", "maximum": 9}
 
 
 def test_arrays_always_have_items():
-    assert {"type": "ARRAY", "items": {"type": "STRING"}} == prop({"type": "array"})
-    assert {"type": "ARRAY", "items": {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}]}} == prop(
-        {"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}]}
-    )
+    assert prop({"type": "array"}) == {"type": "ARRAY", "items": {"type": "STRING"}}
+    assert prop({"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}]}) == {
+        "type": "ARRAY",
+        "items": {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}]},
+    }
 
 
 def test_known_formats_stay():
-    assert {"type": "STRING", "format": "date-time"} == prop({"type": "string", "format": "date-time"})
-    assert {"type": "INTEGER", "format": "int64"} == prop({"type": "integer", "format": "int64"})
+    assert prop({"type": "string", "format": "date-time"}) == {"type": "STRING", "format": "date-time"}
+    assert prop({"type": "integer", "format": "int64"}) == {"type": "INTEGER", "format": "int64"}
 
 
 def test_a_schema_message_becomes_json_schema():
-    assert {
-        "type": "object",
-        "properties": {
-            "b": {"type": ["string", "null"], "enum": ["x", None]},
-            "a": {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "null"}]}, "minItems": 2},
-        },
-        "required": ["a"],
-    } == from_gemini(
+    assert from_gemini(
         {
             "type": "OBJECT",
             "properties": {
@@ -194,7 +191,14 @@ def test_a_schema_message_becomes_json_schema():
             "propertyOrdering": ["b", "a"],
             "required": ["a"],
         }
-    )
+    ) == {
+        "type": "object",
+        "properties": {
+            "b": {"type": ["string", "null"], "enum": ["x", None]},
+            "a": {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "null"}]}, "minItems": 2},
+        },
+        "required": ["a"],
+    }
 
 
 def test_json_schema_of_the_common_kind_survives_both_ways():

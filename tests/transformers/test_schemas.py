@@ -1,7 +1,6 @@
 from copy import deepcopy
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Loss
@@ -74,8 +73,8 @@ def test_case_146_objects_are_closed_and_limits_move_into_the_description():
 def test_a_schema_that_anthropic_takes_as_it_is_stays_equal():
     losses: list[Loss] = []
 
-    assert CLOSED == for_anthropic_output(CLOSED, losses, "f")
-    assert [] == losses
+    assert for_anthropic_output(CLOSED, losses, "f") == CLOSED
+    assert losses == []
 
 
 def test_open_maps_are_closed_and_recorded():
@@ -83,8 +82,8 @@ def test_open_maps_are_closed_and_recorded():
     written = for_anthropic_output({"type": "object", "additionalProperties": {"type": "string"}}, losses, "f")
 
     assert written["additionalProperties"] is False
-    assert 'additionalProperties: {"type": "string"}' == written["description"]
-    assert 1 == len(losses)
+    assert written["description"] == 'additionalProperties: {"type": "string"}'
+    assert len(losses) == 1
 
 
 def test_one_of_becomes_any_of_and_definitions_are_closed():
@@ -94,9 +93,9 @@ def test_one_of_becomes_any_of_and_definitions_are_closed():
     }
     written = for_anthropic_output(schema, [], "f")
 
-    assert [{"$ref": "#/$defs/a"}, {"type": "null"}] == written["anyOf"]
+    assert written["anyOf"] == [{"$ref": "#/$defs/a"}, {"type": "null"}]
     assert written["$defs"]["a"]["additionalProperties"] is False
-    assert {"title": {"type": "string"}} == written["$defs"]["a"]["properties"]
+    assert written["$defs"]["a"]["properties"] == {"title": {"type": "string"}}
 
 
 JSON = st.recursive(
@@ -105,7 +104,7 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "type properties items anyOf oneOf allOf $ref $defs enum const required format minimum nullable x".split()
+                "type properties items anyOf oneOf allOf $ref $defs enum const required format minimum x".split()
             ),
             inner | st.sampled_from(["object", "array", "string", "#", "#/$defs/x"]),
             max_size=5,
