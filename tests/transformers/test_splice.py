@@ -1,0 +1,50 @@
+"""The model's name changes; every other byte stays."""
+
+import json
+
+import pytest
+
+from axonhub.transformers.splice import replace_string
+
+
+def test_only_the_value_changes():
+    body = b'{ "a" : 1.0, "model" : "x",\n "b": [ {"model": "x"} ], "c": "\\u003c" }'
+
+    assert (
+        b'{ "a" : 1.0, "model" : "y",\n "b": [ {"model": "x"} ], "c": "\\u003c" }' == replace_string(body, "model", "y")
+    )
+
+
+def test_an_equal_value_leaves_the_body_as_it_is():
+    body = b'{"model":"\\u0078"}'
+
+    assert body is replace_string(body, "model", "x")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"model":"x","model":"z"}', b'{"model":"y","model":"y"}'),
+        (b'{"model":"x","mod\\u0065l":"z"}', b'{"model":"y","mod\\u0065l":"y"}'),
+        (b'{"mod\\u0065l":"x"}', b'{"mod\\u0065l":"y"}'),
+        (b'{"tool":{"model":"x"},"s":"\\"model\\":\\"x\\"","model":"x"}',
+         b'{"tool":{"model":"x"},"s":"\\"model\\":\\"x\\"","model":"y"}'),
+        (b'{"model":"x","tools":[{"model":"x"}]}', b'{"model":"y","tools":[{"model":"x"}]}'),
+        (b'{"a":1,"a":2,"model":"x"}', b'{"a":1,"a":2,"model":"y"}'),
+        (b'{"x":"model","model":"x"}', b'{"x":"model","model":"y"}'),
+        (b'{"model":null,"x":"model"}', b'{"model":null,"x":"model"}'),
+        (b'{"model":["x"],"y":{"z":"model"}}', b'{"model":["x"],"y":{"z":"model"}}'),
+    ],
+)  # fmt: skip
+def test_top_level_strings_of_that_name_are_replaced(body: bytes, expected: bytes):
+    assert expected == replace_string(body, "model", "y")
+
+
+def test_five_megabytes_may_stand_before_the_model():
+    before = json.dumps({"messages": [{"content": 'say "model": "x"\n' * 200}] * 1500})[:-1]
+
+    assert (before + ',"model":"y"}').encode() == replace_string((before + ',"model":"x"}').encode(), "model", "y")
+
+
+def test_names_are_escaped_as_json():
+    assert b'{"model":"a\\"b"}' == replace_string(b'{"model":"x"}', "model", 'a"b')
