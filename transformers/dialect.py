@@ -1,10 +1,12 @@
-"""A dialect: how one vendor's version of a protocol differs, as data. Channel types hold one; writers and readers ask it.
+"""A dialect: how one vendor's version of a protocol differs, as data. Channel types hold one; writers, readers ask it.
 
 The defaults are the conservative ones of a plain OpenAI-compatible server. Facts and sources: docs/protocols.md.
 """
 
 from dataclasses import dataclass
 from typing import Literal
+
+from axonhub.transformers.hub.requests import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,20 @@ class Dialect:
     """Where reasoning of earlier turns is sent; both names are always understood in answers."""
     reasoning_replay: Literal["never", "tool_loop", "always"] = "never"
     """Send the model's earlier reasoning back: not at all, for tool calls since the last user message, always."""
-    reasoning_control: Literal["none", "effort", "thinking_type", "enable_thinking", "reasoning_object"] = "effort"
-    """How thinking is asked for: `reasoning_effort`, `thinking: {type}`, `enable_thinking`, `reasoning: {…}`."""
+    reasoning_control: Literal["none", "effort", "thinking_type", "enable_thinking", "reasoning_object", "template"] = (
+        "effort"
+    )
+    """How thinking is asked for: `reasoning_effort`, `thinking: {type}`, `enable_thinking`, `reasoning: {…}`,
+    `chat_template_kwargs: {enable_thinking}`."""
+    efforts: tuple[Effort, ...] = ("low", "medium", "high")
+    """The levels that `reasoning_effort` takes, in rising order; another level goes to the nearest."""
+    reasoning_models: str = ""
+    """Pattern (searched in the model's name) of the models that always think: they alone are sent an effort. "": no
+    such rule, every model is sent one and thinking that is switched off is not mentioned."""
+    fixed_sampling: bool = False
+    """The models of `reasoning_models` refuse temperature, top_p, penalties and log probabilities."""
+    reasoning_details: bool = False
+    """`reasoning_details` come with answers and are sent back unmodified (openrouter)."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     text_only_content: bool = False
     """Content lists are refused: text parts are joined into one string."""
@@ -42,6 +56,17 @@ class Dialect:
     think_tags: bool = False
     """Reasoning comes as <think>…</think> inside the text."""
     tool_name_length: int = 64
+    call_id_length: int = 64
+    freeform_tools: bool = False
+    """Tools of type `custom` are understood; else they go as functions with one string."""
+    allowed_tools: bool = False
+    """`tool_choice: {type: allowed_tools}` is understood; else the tool list is cut to the allowed ones."""
+    web_search: bool = False
+    """`web_search_options` is understood."""
+    openai_fields: bool = False
+    """OpenAI's own members are understood: prompt_cache_key, service_tier, metadata, verbosity."""
+    stop_limit: int | None = None
+    """At most so many stop sequences; None: no limit known."""
 
     # -- Anthropic family
     system_in_messages: bool = True
