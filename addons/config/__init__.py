@@ -1,0 +1,65 @@
+"""config.yml: the one door to it. The only code that reads the file and the environment."""
+
+from axonhub.addons.config.callers import ApiKey, Mapping, Period, Profile, Quota
+from axonhub.addons.config.channels import (
+    AutoDisableRule,
+    BodyOperation,
+    Channel,
+    ChannelPolicies,
+    ChannelSettings,
+    ErrorPattern,
+    HeaderOperation,
+    Match,
+    Proxy,
+    RateLimit,
+)
+from axonhub.addons.config.models import (
+    Admin,
+    Config,
+    Inspection,
+    LoadBalance,
+    Metrics,
+    Price,
+    Retention,
+    Retry,
+    Server,
+    Store,
+    Trace,
+)
+from axonhub.addons.config.problems import ConfigError, Problem, Severity, render_problems
+from axonhub.addons.config.section import Section, Switch
+
+__all__ = [
+    "Admin",
+    "ApiKey",
+    "AutoDisableRule",
+    "BodyOperation",
+    "Channel",
+    "ChannelPolicies",
+    "ChannelSettings",
+    "Config",
+    "ConfigError",
+    "ErrorPattern",
+    "HeaderOperation",
+    "Inspection",
+    "LoadBalance",
+    "Mapping",
+    "Match",
+    "Metrics",
+    "Period",
+    "Price",
+    "Problem",
+    "Profile",
+    "Proxy",
+    "Quota",
+    "RateLimit",
+    "Retention",
+    "Retry",
+    "Section",
+    "Server",
+    "Severity",
+    "Store",
+    "Switch",
+    "Trace",
+    "render_problems",
+]

@@ -1,0 +1,233 @@
+"""Where requests go: channels, with all that one of them may set for itself."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
+
+from axonhub.addons.config.callers import Mapping
+from axonhub.addons.config.section import Section, Switch
+from axonhub.addons.config.values import (
+    HeaderName,
+    LoopbackUrl,
+    Name,
+    Pattern,
+    Seconds,
+    Status,
+    Url,
+    compile_pattern,
+    strip_credentials,
+)
+
+
+class Match(Section):
+    """Elements whose member at `path` equals `eq`."""
+
+    path: Name
+    eq: JsonValue | None = None
+
+
+class BodyOperation(Section):
+    """One change of the body before it is sent. Which of the other keys are needed depends on `op`."""
+
+    op: Literal[
+        "set", "set_if_absent", "delete", "rename", "copy",
+        "array_append", "array_prepend", "array_insert", "array_remove",
+    ]  # fmt: skip
+    path: Name | None = None
+    """Dotted path into the body."""
+    from_: Name | None = None
+    """Path that is renamed or copied."""
+    to: Name | None = None
+    value: JsonValue | None = None
+    """Text in it is a template; what renders to JSON is inserted as JSON."""
+    condition: str | None = None
+    """Template; the operation runs only if it renders `true`."""
+    match: Match | None = None
+    """Which elements of an array are removed."""
+    index: int | None = None
+    """Where to insert or what to remove; negative counts from the end."""
+    splat: bool = True
+    """A list as value is inserted element by element."""
+
+    @model_validator(mode="after")
+    def check_operands(self) -> Self:
+        check_operands(self, self.op)
+        if "stream" in (self.path, self.from_, self.to):
+            raise ValueError("stream cannot be overridden: it is the client's choice")
+        return self
+
+
+class HeaderOperation(Section):
+    """One change of the headers before they are sent; `path`, `from` and `to` are header names."""
+
+    op: Literal["set", "delete", "rename", "copy"]
+    path: HeaderName | None = None
+    from_: HeaderName | None = None
+    to: HeaderName | None = None
+    value: str | None = None
+    """A template."""
+    condition: str | None = None
+    """Template; the operation runs only if it renders `true`."""
+
+    @model_validator(mode="after")
+    def check_operands(self) -> Self:
+        check_operands(self, self.op)
+        return self
+
+
+OPERANDS = {
+    "set": ("path", "value"),
+    "set_if_absent": ("path", "value"),
+    "delete": ("path",),
+    "rename": ("from_", "to"),
+    "copy": ("from_", "to"),
+    "array_append": ("path", "value"),
+    "array_prepend": ("path", "value"),
+    "array_insert": ("path", "value", "index"),
+    "array_remove": ("path",),
+}
+
+
+def check_operands(operation: BodyOperation | HeaderOperation, op: str) -> None:
+    missing = [name.rstrip("_") for name in OPERANDS[op] if name not in operation.model_fields_set]
+    if missing:
+        raise ValueError(f"{op} needs {' and '.join(missing)}")
+    if op == "array_remove" and operation.model_fields_set.isdisjoint({"index", "match"}):
+        raise ValueError("array_remove needs index or match")
+
+
+class RateLimit(Section):
+    rpm: Annotated[int, Field(gt=0)] | None = None
+    """Requests a minute."""
+    tpm: Annotated[int, Field(gt=0)] | None = None
+    """Tokens a minute."""
+    max_concurrent: Annotated[int, Field(gt=0)] | None = None
+    """Requests at a time."""
+    queue_size: int = Field(default=0, ge=0)
+    """Requests that may wait for their turn."""
+    queue_timeout_s: Seconds = 10.0
+    """How long one may wait."""
+
+
+class ErrorPattern(Section):
+    """Words in a provider's error that make it worth a retry; plain text stands for `{pattern: text}`."""
+
+    pattern: Annotated[str, Field(min_length=1)]
+    regex: bool = False
+    """Search for it as a regex; else as plain text, whatever the case."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_plain_text(cls, data: object) -> object:
+        return {"pattern": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def check_regex(self) -> Self:
+        if self.regex:
+            compile_pattern(self.pattern)
+        return self
+
+
+class Proxy(Section):
+    type: Literal["disabled", "environment", "url"] = "environment"
+    """`environment`: HTTPS_PROXY and its like."""
+    url: Url | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def check_address(self) -> Self:
+        if (self.type == "url") != (self.url is not None):
+            raise ValueError("url is needed with type: url, and only there")
+        return self
+
+
+class AutoDisableRule(Section):
+    """When a credential of the channel is taken out of use."""
+
+    status_codes: tuple[Status, ...] = ()
+    keyword_patterns: tuple[Pattern, ...] = ()
+    """Words or regexes in the provider's error."""
+    times: int = Field(default=1, ge=1)
+    """After so many failures in a row."""
+    action: Literal["temporary_disable", "permanent_disable_delete"] = "temporary_disable"
+    disable_duration_s: Seconds | None = None
+    """For temporary_disable; nothing: until it is enabled by hand."""
+
+
+class ChannelSettings(Section):
+    body_override_operations: tuple[BodyOperation, ...] = ()
+    """Changes of the body, applied last, in order."""
+    header_override_operations: tuple[HeaderOperation, ...] = ()
+    """Changes of the headers, applied last, in order."""
+    rate_limit: RateLimit = RateLimit()
+    retryable_status: tuple[Status, ...] = ()
+    """Further answers (400 to 599) that are worth a retry on this channel."""
+    retryable_error_patterns: tuple[ErrorPattern, ...] = ()
+    """Words in an error that make it worth a retry."""
+    proxy: Proxy = Proxy()
+    dialect: dict[str, bool | int | str] = Field(default_factory=dict)
+    """How this upstream differs from its type; the flags are the type's (`axonhub channel types`)."""
+    empty_response_detection: bool = False
+    """An answer without content counts as a failure."""
+    api_key_auto_disable_rules: tuple[AutoDisableRule, ...] = ()
+    base_url_for_tests: LoopbackUrl | None = None
+    """For a type whose address is fixed: a loopback address instead of it."""
+    strip_billing_header: Literal["auto", "keep", "strip"] = "auto"
+    """Claude Code's billing block in the system prompt; auto: kept by Anthropic channels, removed by all others."""
+    pass_through_user_agent: bool = False
+    """Send the client's User-Agent on."""
+    hide_original_models: bool = False
+    """List the renamed models only."""
+    hide_mapped_models: bool = False
+    """List the original models only."""
+    lowercase_model_id: bool = False
+    """Offer the models under lower-case names."""
+
+    @field_validator("dialect", mode="before")
+    @classmethod
+    def check_flags(cls, data: object) -> object:
+        if isinstance(data, dict) and not all(isinstance(value, bool | int | str) for value in data.values()):
+            raise ValueError("values must be true, false, a whole number or text")
+        return data
+
+
+class ChannelPolicies(Section):
+    stream: Literal["unlimited", "require", "forbid"] = "unlimited"
+    """Which requests the channel takes: all, streaming ones only, or none that stream."""
+
+
+class Channel(Section):
+    """A configured upstream account."""
+
+    name: Name
+    """Unique."""
+    type: Name
+    """One of `axonhub channel types`."""
+    base_url: Url | None = None
+    """Nothing: the type's own. Ends with `#`: no version is appended; with `##`: used as it is."""
+    api_keys: tuple[SecretStr, ...] = ()
+    """Credentials; with several, a trace stays on one."""
+    supported_models: tuple[Name, ...] = ()
+    """What the channel serves, `"*"` is any model; empty: what its type usually serves."""
+    status: Switch = "enabled"
+    weight: int = Field(default=100, ge=0, le=100)
+    """Share of the traffic within its priority group."""
+    priority: int = 0
+    """Lower groups are tried first."""
+    tags: tuple[Name, ...] = ()
+    """For the profiles' channel_tags."""
+    default_test_model: Name | None = None
+    """Used by `axonhub channel test`; nothing: the first of supported_models."""
+    model_mappings: tuple[Mapping, ...] = ()
+    """The last rename, after the channel was chosen."""
+    extra_model_prefix: str = ""
+    """Serve the models under this prefix too."""
+    auto_trim_model_prefixes: tuple[Name, ...] = ()
+    """Serve the models without these prefixes too."""
+    policies: ChannelPolicies = ChannelPolicies()
+    settings: ChannelSettings = ChannelSettings()
+    disabled_reason: str | None = None
+    """Set at load, never in the file: why the channel is disabled although the file does not say so."""
+
+    _strip_credentials = field_validator("api_keys")(strip_credentials)

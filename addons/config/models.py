@@ -1,0 +1,143 @@
+"""The whole of config.yml as one frozen value: `Config`, and the sections beside callers and channels.
+
+The models know what one section can know; what takes the whole file (dead mappings, double names) is check.py's.
+docs/config.md is made from the defaults and docstrings here.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from axonhub.addons.config.callers import ApiKey
+from axonhub.addons.config.channels import Channel
+from axonhub.addons.config.section import Section
+from axonhub.addons.config.values import BasePath, Bytes, Count, HeaderName, Name, Port, Seconds
+
+
+class Trace(Section):
+    thread_header: HeaderName = "AH-Thread-Id"
+    """Header in which a client names its conversation."""
+    trace_header: HeaderName = "AH-Trace-Id"
+    """Header in which a client names its trace."""
+    extra_trace_headers: tuple[HeaderName, ...] = ()
+    """Further headers that may hold a trace id; the first non-empty one wins."""
+    extra_trace_body_fields: tuple[Name, ...] = ()
+    """Dotted paths into the body that may hold one; the last resort."""
+    claude_code_trace_enabled: bool = False
+    """Take the trace id of Claude Code's requests from its session."""
+    codex_trace_enabled: bool = True
+    """Take the trace id of Codex's requests from its session."""
+    fallback: Literal["none", "connection", "first-message"] = "none"
+    """What makes a trace when no id was found."""
+
+
+class Admin(Section):
+    token: SecretStr = SecretStr("")
+    """For `/admin` and `/metrics`. Empty: made at first start and kept in the store's folder."""
+
+
+class Server(Section):
+    host: str = "127.0.0.1"
+    """Address to listen on; another one than loopback only by choice."""
+    port: Port = 8090
+    base_path: BasePath = ""
+    """Path in front of all addresses, such as `/ai`."""
+    llm_request_timeout_s: Seconds = Field(default=600.0, gt=0)
+    """Longest time for one client request with all its attempts."""
+    max_request_body_bytes: Bytes = Field(default=64_000_000, gt=0)
+    """A longer request body is refused with 413."""
+    drain_timeout_s: Seconds = 30.0
+    """How long running streams may go on after a stop was asked for."""
+    trace: Trace = Trace()
+    admin: Admin = Admin()
+
+
+class Retry(Section):
+    enabled: bool = True
+    max_channel_retries: int = Field(default=3, ge=0)
+    """Other channels that one request may try."""
+    max_same_channel_retries: int = Field(default=2, ge=0)
+    """Further tries on the same channel."""
+    delay_s: Seconds = 1.0
+    """Pause before the same channel is tried again."""
+    first_event_timeout_s: Seconds = 60.0
+    """Longest wait for a stream's first event; 0: no limit."""
+    idle_timeout_s: Seconds = 120.0
+    """Longest silence within a stream; 0: no limit."""
+    connect_timeout_s: Seconds = Field(default=10.0, gt=0)
+
+
+class LoadBalance(Section):
+    strategy: Name = "adaptive"
+    """`adaptive`, `failover` or `circuit-breaker`."""
+    affinity_ttl_s: Seconds = 3600.0
+    """How long a trace stays on its channel after its last request."""
+
+
+class Retention(Section):
+    requests_s: Seconds | None = 30 * 86400.0
+    """How long records are kept; `null`: for ever."""
+    bodies_s: Seconds | None = 7 * 86400.0
+    """How long bodies are kept; `null`: as long as their records."""
+
+
+class Store(Section):
+    path: Path = Path("data")
+    """Folder of the store; relative to the working directory."""
+    retention: Retention = Retention()
+    request_bodies: bool = True
+    """Keep what clients sent."""
+    response_bodies: bool = True
+    """Keep what they got."""
+    ack: Literal["written", "durable"] = "written"
+    """A record counts as kept once the system has it, or once it is on the disk."""
+
+
+class Price(Section):
+    """US dollars per `per` tokens, from one channel or from any."""
+
+    channel: Name | None = None
+    """Nothing: every channel that has no price of its own."""
+    model: Name
+    input: Annotated[Decimal, Field(ge=0)]
+    output: Annotated[Decimal, Field(ge=0)]
+    cache_read: Annotated[Decimal, Field(ge=0)] | None = None
+    cache_write_5m: Annotated[Decimal, Field(ge=0)] | None = None
+    cache_write_1h: Annotated[Decimal, Field(ge=0)] | None = None
+    per_tokens: Count = 1_000_000
+
+
+class Inspection(Section):
+    """mitmweb."""
+
+    web_host: str = "127.0.0.1"
+    web_port: Port = 8091
+    web_password: SecretStr = SecretStr("")
+    """Empty: made at start and printed."""
+    keep_flows: int = Field(default=1000, ge=0)
+    """Flows that stay in the list; live, marked and intercepted ones always do."""
+    keep_bytes: Bytes = Field(default=256_000_000, alias="keep_bytes")
+    """Memory for their bodies."""
+    redact: bool = True
+    """Hide credentials in what is shown."""
+
+
+class Metrics(Section):
+    enabled: bool = True
+    """Serve `/metrics`."""
+    public: bool = False
+    """Without the admin token."""
+
+
+class Config(Section):
+    server: Server = Server()
+    api_keys: tuple[ApiKey, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    retry: Retry = Retry()
+    load_balance: LoadBalance = LoadBalance()
+    store: Store = Store()
+    prices: tuple[Price, ...] = ()
+    inspection: Inspection = Inspection()
+    metrics: Metrics = Metrics()
