@@ -37,25 +37,30 @@ TABLE = {
         "hub machinery domain",
         "pydantic yaml",
     ),
+    "registries": Row(
+        "addons.channels.registry addons.channels.rows addons.strategies.registry",
+        "hub machinery domain registries",
+        "pydantic",
+    ),
     "channels": Row("addons.channels.**", "hub machinery domain", "botocore google orjson pydantic", apart=3),
     "strategies": Row("addons.strategies.**", "hub machinery domain", apart=3),
     "store": Row("addons.store addons.store.**", "hub machinery domain store", "orjson pydantic tinydb zstandard"),
     "hooks": Row(
         "addons.settings addons.authentication addons.inbound addons.remapping addons.selection addons.outbound "
         "addons.accounting addons.tracing addons.failover",
-        "hub machinery domain channels strategies store",
+        "hub machinery domain registries channels strategies store",
         "mitmproxy orjson pydantic",
         apart=2,
     ),
     "surface": Row(
         "addons.console addons.console.** addons.inspection addons.commands",
-        "hub machinery domain channels strategies store",
+        "hub machinery domain registries channels strategies store",
         "jinja2 mitmproxy orjson pydantic",
         apart=2,
     ),
     "program": Row(
         "addons.axonhub addons.main",
-        "hub machinery domain channels strategies store hooks surface program",
+        "hub machinery domain registries channels strategies store hooks surface program",
         "mitmproxy uvloop",
     ),
 }
