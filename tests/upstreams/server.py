@@ -1,7 +1,7 @@
 """An HTTP/1.1 upstream on loopback whose every byte a test decides, and which keeps every byte that it was sent.
 
-A script is a function from `Request` to `Reply`; it runs in the connection's own thread, so a test may block in it. Nothing
-here knows a provider's protocol.
+A script is a function from `Request` to `Reply`; it runs in the connection's own thread, so a test may block in it.
+Nothing here knows a provider's protocol.
 """
 
 import contextlib
@@ -125,10 +125,10 @@ class Gone(Exception):
 
 
 class Upstream:
-    """The running server. A script that raises ends its connection and fails the test (an unhandled error in a thread)."""
+    """The running server. A script that raises ends its connection and, by an unhandled error in a thread, the test."""
 
     def __init__(self, script: Script, listener: socket.socket | None = None) -> None:
-        """`listener` is a listening socket, for an upstream in another network namespace; None makes one on loopback."""
+        """`listener` is a listening socket of another network namespace; None makes one on loopback."""
         self.script = script
         self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
         self._news = threading.Condition()

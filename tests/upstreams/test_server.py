@@ -4,7 +4,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -63,10 +63,11 @@ def test_expect_100_continue_is_answered() -> None:
 
 
 def test_connection_serves_request_after_request() -> None:
-    with Upstream(saying(json_reply(200, {}))) as upstream:
-        with closing(http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=5)) as connection:
-            for _ in range(3):
-                call(upstream.port, "GET", "/", on=connection)
+    with ExitStack() as stack:
+        upstream = stack.enter_context(Upstream(saying(json_reply(200, {}))))
+        connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=5)))
+        for _ in range(3):
+            call(upstream.port, "GET", "/", on=connection)
 
     assert [request.connection for request in upstream.requests] == [1, 1, 1]
     assert upstream.connections == 1
@@ -83,11 +84,11 @@ def test_connection_without_a_request_is_counted() -> None:
 
 def test_pieces_arrive_while_the_next_is_held_back() -> None:
     release = threading.Event()
-    with Upstream(saying(event_stream([b"data: 1\n\n", Hold(release), b"data: 2\n\n"]))) as upstream:
-        with calling(upstream.port, "GET", "/") as live:
-            first = live.some()
-            release.set()
-            rest = live.rest()
+    script = saying(event_stream([b"data: 1\n\n", Hold(release), b"data: 2\n\n"]))
+    with Upstream(script) as upstream, calling(upstream.port, "GET", "/") as live:
+        first = live.some()
+        release.set()
+        rest = live.rest()
 
     assert first == b"data: 1\n\n"
     assert rest == b"data: 2\n\n"
