@@ -69,6 +69,8 @@ class Failure:
     """The provider's own code, such as `context_length_exceeded`."""
     param: str | None = None
     retry_after_s: float | None = None
+    ours: bool = False
+    """The gateway itself refuses, so its status is the client's. Else a provider failed: its 401 is not the client's."""
 
     @property
     def http_status(self) -> int:
