@@ -133,10 +133,10 @@ def _unfold_part(index: int, part: Part) -> Iterator[Event]:
             yield from _text(index, part.text)
             yield from _signature(index, part.signature)
         case ToolCall():
-            yield PartStarted(index, replace(part, arguments="", signature=None, native=None))
+            # The signature comes at once: a writer may have to say it before the call.
+            yield PartStarted(index, replace(part, arguments="", native=None))
             if part.arguments:
                 yield ArgumentsDelta(index, part.arguments)
-            yield from _signature(index, part.signature)
         case _:
             yield PartStarted(index, part)
     yield PartEnded(index)
