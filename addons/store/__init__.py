@@ -1,1 +1,1 @@
-"""What is kept of finished exchanges; the only package that knows TinyDB."""
+"""Where finished exchanges are kept: records in an append-only TinyDB, packed bodies, and their writer."""

@@ -1,0 +1,308 @@
+"""The writer thread: takes finished exchanges from the event loop and stores them in groups.
+
+`submit` never blocks and does no I/O. The queue is bounded by bytes and by items. When bytes run out, bodies are shed
+first: the record is kept and says which are missing; when items run out, `submit` says False. Everything shed is
+counted and logged.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Protocol, Self
+
+import orjson
+
+from axonhub.addons.store.backend import (
+    BlobBackend,
+    Durability,
+    Finished,
+    Json,
+    Record,
+    SyncFailed,
+    TraceBackend,
+    WriteFailed,
+)
+from axonhub.addons.store.embedded import Embedded, Limits
+
+log = logging.getLogger(__name__)
+
+DAY_S = 24 * 3600
+RECORD_BYTES = 4_000
+"""What a queued record is taken to weigh without its bodies."""
+
+DEEPEST = 32
+"""Levels of a record; JSON readers give up on some hundreds."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    path: Path
+    ack: Durability = "written"
+    retention_requests_s: float = 30 * DAY_S
+    retention_bodies_s: float = 7 * DAY_S
+    queue_bytes: int = 64 << 20
+    queue_items: int = 10_000
+    group_items: int = 256
+    linger_s: float = 0.005
+    """How long the first of a group waits for company."""
+    retry_s: float = 1.0
+    """Between attempts on a disk that refuses."""
+    tick_s: float = 60.0
+    """Between looks at the day, the retention and what was shed."""
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts since start, and the queue now."""
+
+    submitted: int = 0
+    stored: int = 0
+    """Acknowledged: they survive what `ack` says."""
+    refused: int = 0
+    """Records that found no room in the queue."""
+    lost: int = 0
+    """Records that were queued and could not be stored: an error, or a disk full until the end."""
+    bodies_shed: int = 0
+    write_errors: int = 0
+    crashes: int = 0
+    """Errors nobody foresaw, each logged whole."""
+    queue_items: int = 0
+    queue_bytes: int = 0
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    finished: Finished
+    shed: tuple[str, ...]
+    weight_bytes: int
+
+
+class Backend(TraceBackend, BlobBackend, Protocol):
+    """What the thread drives. Calls come from its thread only, one at a time."""
+
+    def turn_day(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class TraceWriter:
+    """`submit` from one thread (the event loop); everything else from any."""
+
+    def __init__(self, backend: Backend, settings: StoreSettings, clock: Callable[[], float]) -> None:
+        self._backend, self._settings, self._clock = backend, settings, clock
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        # Each counter has one writer, so no lock: these two the loop's side, the rest the thread's.
+        self._submitted = self._refused = self._shed_early = self._bytes_in = 0
+        self._settled = self._bytes_out = 0
+        self._stats = Stats()
+        self._progress = threading.Condition()
+        self._closing = threading.Event()
+        self._give_up_s = float("inf")
+        self._ticked_s = float("-inf")
+        self._reported = (0, 0, 0)
+        self._thread = threading.Thread(target=self._run, name="axonhub-store", daemon=True)
+
+    @classmethod
+    def open(cls, settings: StoreSettings, clock: Callable[[], float] = time.time) -> Self:
+        """The embedded store, its thread running. Reads the last partition, so may take a second. Raises StoreBusy,
+        OSError."""
+        writer = cls(Embedded(settings.path, settings.ack, clock, settings.limits), settings, clock)
+        writer.start()
+        return writer
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, finished: Finished) -> bool:
+        """Queue it; False, counted, when there is no room. Never blocks, never raises."""
+        if self._submitted - self._settled >= self._settings.queue_items or self._closing.is_set():
+            self._refused += 1
+            return False
+        weight = RECORD_BYTES + sum(map(len, finished.bodies.values()))
+        shed: tuple[str, ...] = ()
+        if finished.bodies and self._bytes_in - self._bytes_out + weight > self._settings.queue_bytes:
+            shed = tuple(finished.bodies)
+            self._shed_early += len(shed)
+            finished, weight = replace(finished, bodies={}), RECORD_BYTES
+        self._submitted += 1
+        self._bytes_in += weight
+        self._queue.put(Item(finished, shed, weight))
+        return True
+
+    def stats(self) -> Stats:
+        return replace(
+            self._stats,
+            submitted=self._submitted,
+            refused=self._refused,
+            bodies_shed=self._stats.bodies_shed + self._shed_early,
+            queue_items=self._submitted - self._settled,
+            queue_bytes=self._bytes_in - self._bytes_out,
+        )
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all that was submitted before is stored (or counted as lost); False when that took too long."""
+        wanted = self._submitted
+        with self._progress:
+            return self._progress.wait_for(lambda: self._settled >= wanted, timeout_s)
+
+    def close(self, timeout_s: float) -> bool:
+        """Store what is queued, end the thread, release the folder; what the disk still refuses then is lost."""
+        self._give_up_s = time.monotonic() + timeout_s
+        self._closing.set()
+        self._queue.put(None)
+        self._thread.join(timeout_s + self._settings.retry_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and self._queue.empty()):
+            group: list[Item] = []
+            try:
+                group = self._collect()
+                self._store(group)
+                self._tick()
+            except Exception:
+                log.exception("store: a group of %d records failed", len(group))
+                self._count(lost=len(group), crashes=1)
+            finally:
+                self._settle(group)
+        self._backend.close()
+
+    def _collect(self) -> list[Item]:
+        """The next group; empty when it is time for a tick, or to end."""
+        settings = self._settings
+        try:
+            first = self._queue.get(timeout=settings.tick_s)
+        except Empty:
+            return []
+        group = [first] if first else []
+        until_s = time.monotonic() + settings.linger_s
+        while group and len(group) < settings.group_items:
+            try:
+                item = self._queue.get(timeout=max(0.0, until_s - time.monotonic()))
+            except Empty:
+                break
+            if item is None:
+                break
+            group.append(item)
+        return group
+
+    def _settle(self, group: list[Item]) -> None:
+        if group:
+            with self._progress:
+                self._bytes_out += sum(item.weight_bytes for item in group)
+                self._settled += len(group)
+                self._progress.notify_all()
+
+    def _store(self, group: list[Item]) -> None:
+        """Keep trying while the disk refuses: the queue is bounded, and sheds and counts meanwhile."""
+        if not group:
+            return
+        records = [self._record(item) for item in group]
+        while True:
+            try:
+                self._backend.append(records)
+            except TypeError:
+                records = [storable(record) for record in records]
+            except WriteFailed as error:
+                self._failed(error)
+                if time.monotonic() >= self._give_up_s:
+                    return self._count(lost=len(group))
+                self._closing.wait(self._settings.retry_s)
+            except SyncFailed as error:
+                self._failed(error)
+                return self._count(lost=len(group))
+            else:
+                return self._count(stored=len(group))
+
+    def _record(self, item: Item) -> Record:
+        document = dict(item.finished.document)
+        refs, missing = self._put(item)
+        if refs or missing:
+            document["bodies"] = refs
+        if missing:
+            document["bodies_shed"] = missing
+        return document
+
+    def _put(self, item: Item) -> tuple[Mapping[str, str], tuple[str, ...]]:
+        """References, and the names of bodies that are not kept."""
+        bodies = item.finished.bodies
+        if not bodies:
+            return {}, item.shed
+        document = item.finished.document
+        conversation = str(document.get("thread_id") or document.get("trace_id") or document.get("key_hash") or "")
+        try:
+            return self._backend.put(conversation, bodies), item.shed
+        except WriteFailed as error:
+            self._failed(error)
+            self._count(bodies_shed=len(bodies))
+            return {}, tuple(bodies)
+
+    def _failed(self, error: Exception) -> None:
+        if str(error) != self._stats.last_error:
+            log.error("store: %s", error)
+        self._stats = replace(self._stats, write_errors=self._stats.write_errors + 1, last_error=str(error))
+
+    def _count(self, *, stored: int = 0, lost: int = 0, bodies_shed: int = 0, crashes: int = 0) -> None:
+        now = self._stats
+        self._stats = replace(
+            now,
+            stored=now.stored + stored,
+            lost=now.lost + lost,
+            bodies_shed=now.bodies_shed + bodies_shed,
+            crashes=now.crashes + crashes,
+        )
+
+    def _tick(self) -> None:
+        if time.monotonic() - self._ticked_s < self._settings.tick_s:
+            return
+        self._ticked_s = time.monotonic()
+        self._report_shed()
+        self._backend.turn_day()
+        now_s = self._clock()
+        dropped = self._backend.retain(
+            now_s - self._settings.retention_requests_s, now_s - self._settings.retention_bodies_s
+        )
+        if dropped.partitions or dropped.body_packs:
+            log.info("store: retention dropped %s", dropped)
+
+    def _report_shed(self) -> None:
+        now = self.stats()
+        counts = (now.refused, now.lost, now.bodies_shed)
+        if counts != self._reported:
+            self._reported = counts
+            log.warning("store: since start %d records refused, %d lost, %d bodies shed", *counts)
+
+
+def storable(record: Record) -> Record:
+    """The record itself when JSON can carry it; a copy with the unfit values as text when not, so that it is not
+    lost."""
+    try:
+        orjson.dumps(record)
+    except TypeError:
+        return {readable(str(name)): as_text(value, DEEPEST) for name, value in record.items()}
+    return record
+
+
+def as_text(value: object, depth: int) -> Json:
+    match value:
+        case None | bool() | float():
+            return value
+        case int() if -(2**63) <= value < 2**64:
+            return value
+        case Mapping() if depth:
+            return {readable(str(name)): as_text(each, depth - 1) for name, each in value.items()}
+        case list() | tuple() if depth:
+            return [as_text(each, depth - 1) for each in value]
+        case _:
+            return readable(str(value))
+
+
+def readable(text: str) -> str:
+    """Lone surrogates, which UTF-8 cannot carry, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
