@@ -1,7 +1,7 @@
 """Citations of web pages: one meaning in the shapes of four vendors.
 
-The hub keeps an annotation in the shape of the protocol that it came from. A writer of another protocol asks here what it
-means; what is no citation of a web page (places in files and documents) has no common meaning and is None.
+The hub keeps an annotation in the shape of the protocol that it came from. A writer of another protocol asks here what
+it means; what is no citation of a web page (places in files and documents) has no common meaning and is None.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class WebCitation:
 
 def web_citation(annotation: JsonObject) -> WebCitation | None:
     """What an annotation of any vendor says; None when it cites no web page."""
-    # OpenAI's chat nests under the name of the type what its Responses write flat; Anthropic names the place of a result.
+    # OpenAI's chat nests under the name of the type what its Responses write flat; Anthropic names a result's place.
     said = as_mapping(annotation.get("url_citation")) or annotation
     url = as_text(said.get("url"))
     if not url or annotation.get("type") not in ("url_citation", "web_search_result_location"):

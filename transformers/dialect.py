@@ -77,3 +77,23 @@ class Dialect:
     """`thinking: {type: adaptive}` with `output_config.effort` is understood; else a token budget is sent."""
     billing_block: bool = False
     """Keep Claude Code's `x-anthropic-billing-header` system block (Anthropic's own service only)."""
+
+    # -- Gemini family
+    gemini_schema: Literal["json", "message"] = "json"
+    """Schemas of tools and answers as JSON Schema, or as the older Schema message (Vertex, older models)."""
+    thinking_control: Literal["budget", "level"] = "budget"
+    """`thinkingBudget`, which every thinking model takes, or `thinkingLevel`, which Gemini 3 prefers and 2.5 refuses."""
+    thinking_off_tokens: int = 128
+    """The budget for no thinking: 0 switches it off in flash models and is refused by pro models, whose least is 128."""
+    thinking_most_tokens: int = 24576
+    """The largest budget that the models take (2.5 flash; 2.5 pro takes 32768)."""
+    media_in_results: bool = False
+    """Images and files stand inside a function's response (Gemini 3); else behind all responses of the turn."""
+    fetches_links: bool = False
+    """The provider fetches http(s) addresses of images and documents itself."""
+    labels: bool = False
+    """`labels` are understood (Vertex)."""
+    count_wrapped: bool = True
+    """countTokens takes the request under `generateContentRequest` (AI Studio); else its members directly (Vertex)."""
+    hosted_with_functions: bool = False
+    """The provider's own tools may stand beside function declarations (Gemini 3)."""

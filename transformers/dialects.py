@@ -89,4 +89,5 @@ VLLM: Final = Dialect(reasoning_field="reasoning", reasoning_control="template")
 
 ANTHROPIC: Final = Dialect(signature_origin="ant", billing_block=True)
 GEMINI: Final = Dialect(signature_origin="gem-aistudio")
+GEMINI_VERTEX: Final = Dialect(signature_origin="gem-vertex", gemini_schema="message", labels=True, count_wrapped=False)
 RESPONSES: Final = Dialect(signature_origin="oai")

@@ -83,6 +83,8 @@ class Reply:
     """The client's request, with the model name as the client wrote it."""
     estimated_input_tokens: int | None = None
     """For Anthropic's message_start when the provider has not told yet."""
+    json_array: bool = False
+    """The client wants its stream as one JSON array (Gemini without `alt=sse`); other protocols have no such form."""
 
 
 @dataclass(frozen=True, slots=True)
