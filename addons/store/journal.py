@@ -122,15 +122,14 @@ class Journal:
         yield from (entry for entry in entries if entry.change and entry.change.op != "h")
 
     def begin(self) -> None:
-        """Make the file ready for `append`, once it has been scanned to its end."""
+        """Make the file ready for `append`, once it has been scanned to its end; then scan again."""
         size = os.fstat(self._fd).st_size
         if size == 0:
             self.generation = token_hex(8)
             self.append([header_line(self.generation)])
         elif size > self.scanned:
-            self.scanned = size
-            self.append([UNFINISHED + b"\n"])
-            self.unfinished += 1
+            tail = os.pread(self._fd, size - self.scanned, self.scanned)
+            os.write(self._fd, b"\n" if decode(tail) else UNFINISHED + b"\n")
 
     def append(self, lines: Sequence[bytes]) -> int:
         """Write all lines with one call, or none. Returns the first one's offset. Raises WriteFailed."""

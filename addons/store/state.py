@@ -1,6 +1,6 @@
 """What is decided at run time and must outlive the process: active profiles, the admin token. A plain small TinyDB.
 
-Written whole to a new file and renamed, under a lock, so that the command line and a running gateway may both save; each
+Written whole to a new file and renamed, under a lock, so that the command line and the gateway may both save; each
 `load` looks at the file's identity first, and reads it again only when someone has saved since.
 """
 
@@ -54,7 +54,7 @@ class RuntimeState:
         self._values: dict[str, Json] = {}
 
     def load(self) -> Mapping[str, Json]:
-        """All values as they are now. The mapping is replaced, never changed: it may be kept. Raises ValueError, OSError."""
+        """All values as they are now. The mapping is replaced, never changed. Raises ValueError, OSError."""
         seen = self._identity()
         if seen != self._seen:
             table = WholeFile(self._path).read() or {}

@@ -79,6 +79,7 @@ class JournalStorage(Storage):
         self.catch_up()
         if not read_only:
             self.journal.begin()
+            self.catch_up()
 
     def catch_up(self) -> None:
         """Take in what the writing process has appended since."""
@@ -178,7 +179,8 @@ class View(MutableMapping[int, Fields]):
         self._storage, self._table = storage, table
         shelf = storage.shelves.get(table)
         self._spots: Mapping[int, object] = shelf.spots if shelf else {}
-        self._edits: list[Edit] = [] if shelf else [("t", 0, {})]
+        self._edits: list[Edit] = []
+        self._absent = shelf is None
         self._put: dict[int, Fields] = {}
         self._read: dict[int, tuple[bytes, Fields]] = {}
         """What an updater was given, and may have changed in place, with how it looked before."""
@@ -230,7 +232,8 @@ class View(MutableMapping[int, Fields]):
             for doc_id, (before, document) in self._read.items()
             if doc_id not in self._put and encode("i", self._table, doc_id, document) != before
         ]
-        return self._edits + changed
+        # TinyDB makes a table exist with any write to it, even one that stores nothing.
+        return self._edits + changed or ([("t", 0, {})] if self._absent else [])
 
 
 class Snapshot(Mapping[str, Fields]):
