@@ -82,9 +82,9 @@ class Dialect:
     gemini_schema: Literal["json", "message"] = "json"
     """Schemas of tools and answers as JSON Schema, or as the older Schema message (Vertex, older models)."""
     thinking_control: Literal["budget", "level"] = "budget"
-    """`thinkingBudget`, which every thinking model takes, or `thinkingLevel`, which Gemini 3 prefers and 2.5 refuses."""
+    """`thinkingBudget`, which every thinking model takes, or `thinkingLevel`, which Gemini 3 prefers, 2.5 refuses."""
     thinking_off_tokens: int = 128
-    """The budget for no thinking: 0 switches it off in flash models and is refused by pro models, whose least is 128."""
+    """The budget for no thinking: 0 switches it off in flash models and is refused by pro models (least 128)."""
     thinking_most_tokens: int = 24576
     """The largest budget that the models take (2.5 flash; 2.5 pro takes 32768)."""
     media_in_results: bool = False
