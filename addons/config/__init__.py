@@ -1,4 +1,8 @@
-"""config.yml: the one door to it. The only code that reads the file and the environment."""
+"""config.yml: the one door to it, and with the environment handed in the only code that reads either.
+
+The way of a file: loading (find, read) → source (YAML and `${…}` → document with line marks) → keys (environment over
+file) → validation (models; every fault at its line) → check (what takes the whole) → Loaded.
+"""
 
 from axonhub.addons.config.callers import ApiKey, Mapping, Period, Profile, Quota
 from axonhub.addons.config.channels import (
@@ -13,6 +17,7 @@ from axonhub.addons.config.channels import (
     Proxy,
     RateLimit,
 )
+from axonhub.addons.config.loading import Loaded, find_config, load_config, read_if_changed
 from axonhub.addons.config.models import (
     Admin,
     Config,
@@ -43,6 +48,7 @@ __all__ = [
     "HeaderOperation",
     "Inspection",
     "LoadBalance",
+    "Loaded",
     "Mapping",
     "Match",
     "Metrics",
@@ -61,5 +67,8 @@ __all__ = [
     "Store",
     "Switch",
     "Trace",
+    "find_config",
+    "load_config",
+    "read_if_changed",
     "render_problems",
 ]

@@ -1,0 +1,117 @@
+"""A Document → Config, with every fault of a single value in a person's words and at its line.
+
+What is wrong is taken out and the rest is read again, so that one look at a file finds all its problems, also those
+that only the checks of the whole (check.py) can see.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from axonhub.addons.config.document import Document
+from axonhub.addons.config.keys import belongs_in, keys_beside, suggestion
+from axonhub.addons.config.models import Config
+
+MOST_ROUNDS = 8
+"""Each round takes something out, so that a fault deeper or further out can show; nothing needs this many."""
+
+ROUTING_KEYS = frozenset(
+    {
+        "name",
+        "supported_models",
+        "model_mappings",
+        "extra_model_prefix",
+        "auto_trim_model_prefixes",
+        "tags",
+    }
+)
+"""A channel's keys that decide which models it serves to whom."""
+
+MESSAGES: Mapping[str, Callable[[Mapping[str, object]], str]] = {
+    "missing": lambda context: "required key is missing",
+    "string_type": lambda context: "must be text: put it in quotes",
+    "string_too_short": lambda context: "must not be empty",
+    "string_pattern_mismatch": lambda context: "holds a character that is not allowed here",
+    "int_type": lambda context: "must be a whole number",
+    "int_parsing": lambda context: "must be a whole number",
+    "int_from_float": lambda context: "must be a whole number",
+    "decimal_type": lambda context: "must be a number",
+    "decimal_parsing": lambda context: "must be a number",
+    "bool_type": lambda context: "must be true or false",
+    "bool_parsing": lambda context: "must be true or false",
+    "tuple_type": lambda context: "must be a list",
+    "model_type": lambda context: "must be a section of `key: value` lines",
+    "dict_type": lambda context: "must be a section of `key: value` lines",
+    "literal_error": lambda context: f"must be {context['expected']}",
+    "greater_than": lambda context: f"must be more than {context['gt']}",
+    "greater_than_equal": lambda context: f"must be at least {context['ge']}",
+    "less_than_equal": lambda context: f"must be at most {context['le']}",
+    "value_error": lambda context: str(context["error"]),
+}
+"""By pydantic's name of the fault. None of them quotes the value: it may be a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    config: Config | None
+    """What is left after the faults were taken out; None when nothing is."""
+    routing_known: bool
+    """Whether the channels are whole as far as routing goes, so that a model without a channel is a finding."""
+
+
+def validate(document: Document) -> Validation:
+    """Reports to the document, and takes out of it what cannot be used."""
+    routing_known = True
+    reported: set[str] = set()
+    for _ in range(MOST_ROUNDS):
+        try:
+            config = Config.model_validate(document.data, by_alias=True, by_name=False)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False)
+            routing_known &= not any(touches_routing(fault) for fault in faults)
+            report(document, faults, reported)
+            take_out(document, faults)
+        else:
+            return Validation(config, routing_known)
+    return Validation(None, False)
+
+
+def report(document: Document, faults: Sequence[ErrorDetails], reported: set[str]) -> None:
+    for fault in faults:
+        mark = document.mark.find(fault["loc"])
+        if not any(is_part(path, mark.path) for path in reported):  # what was taken out is missing in the next round
+            reported.add(mark.path)
+            document.report(mark, message_of(fault))
+
+
+def is_part(path: str, whole: str) -> bool:
+    return path == whole or path.startswith((f"{whole}.", f"{whole}["))
+
+
+def take_out(document: Document, faults: Sequence[ErrorDetails]) -> None:
+    """Later items of a list first, so that those before them keep their index; what lacks a key goes as a whole."""
+    places = {document.nearest(fault["loc"]) for fault in faults}
+    for place in sorted(places, key=lambda place: [(isinstance(key, str), key) for key in place], reverse=True):
+        document.drop(place)
+
+
+def message_of(fault: ErrorDetails) -> str:
+    if fault["type"] == "extra_forbidden":
+        name = str(fault["loc"][-1])
+        return "unknown key" + (suggestion(name, keys_beside(fault["loc"])) or belongs_in(name))
+    words = MESSAGES.get(fault["type"])
+    return words(fault.get("ctx", {})) if words else fault["msg"]
+
+
+def touches_routing(fault: ErrorDetails) -> bool:
+    place = fault["loc"]
+    if place[0] != "channels":
+        return False
+    if len(place) < 3 or fault["type"] == "missing":
+        return True
+    key = str(place[2])
+    if fault["type"] == "extra_forbidden" and len(place) == 3:
+        return any(name in suggestion(key, keys_beside(place)) for name in ROUTING_KEYS)
+    return key in ROUTING_KEYS
