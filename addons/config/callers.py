@@ -36,9 +36,15 @@ class Mapping(Section):
         """The wanted name, or None when the rule does not apply. Equality first: the dot of `gpt-4.1` is a dot, too."""
         if model == self.from_:
             return self.to
-        if self._pattern is None or len(model) > LONGEST_MATCHED_NAME or not self._pattern.fullmatch(model):
+        pattern = self.pattern
+        if pattern is None or len(model) > LONGEST_MATCHED_NAME or not pattern.fullmatch(model):
             return None
         return self.to
+
+    @property
+    def pattern(self) -> re.Pattern[str] | None:
+        """None when `from` can match itself only."""
+        return self._pattern
 
 
 class Period(Section):

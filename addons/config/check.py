@@ -3,6 +3,7 @@
 Pure. Errors are what would make the gateway do something else than the file says; warnings what will never take effect.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from axonhub.addons.config.document import Place
 from axonhub.addons.config.keys import suggestion
 from axonhub.addons.config.models import Config
 from axonhub.addons.config.problems import Severity
-from axonhub.addons.config.values import METACHARACTERS, is_exact, is_loopback
+from axonhub.addons.config.values import METACHARACTERS, is_loopback
 
 DEFAULT_KEY_SHA256 = sha256(b"ah-local-dev").hexdigest()
 ANY_MODEL = "*"
@@ -100,10 +101,10 @@ def profiles(config: Config) -> Iterator[tuple[Place, Profile]]:
 
 def check_key(place: Place, key: ApiKey, host: str) -> Iterator[Finding]:
     names = [profile.name for profile in key.profiles]
-    for index, first in doubles(name.casefold() for name in names):
+    for index, first in doubles(map(str.lower, names)):
         message = f"the name {names[index]!r} is taken, whatever the case"
         yield Finding((*place, "profiles", index, "name"), message, because_of=(*place, "profiles", first, "name"))
-    if key.active_profile is not None and key.active_profile not in names:
+    if key.active_profile is not None and key.active_profile.lower() not in map(str.lower, names):
         message = f"no profile {key.active_profile!r} in this key{suggestion(key.active_profile, names)}"
         yield Finding((*place, "active_profile"), message)
     if digest_of(key) == DEFAULT_KEY_SHA256 and not is_loopback(host):
@@ -142,7 +143,7 @@ class Serving:
     all: set[int] = field(default_factory=set)
     any_model: set[int] = field(default_factory=set)
     by_model: Index = field(default_factory=lambda: defaultdict(set))
-    by_pattern: list[tuple[Mapping, int]] = field(default_factory=list)
+    by_pattern: list[tuple[re.Pattern[str], int]] = field(default_factory=list)
     by_channel: Index = field(default_factory=lambda: defaultdict(set))
     by_tag: Index = field(default_factory=lambda: defaultdict(set))
     found: dict[str, set[int]] = field(default_factory=dict)
@@ -156,11 +157,12 @@ class Serving:
             self.any_model.add(index)
         for name in served_names(channel):
             self.by_model[name].add(index)
-        self.by_pattern.extend((mapping, index) for mapping in live_mappings(channel) if not is_exact(mapping.from_))
+        patterns = [mapping.pattern for mapping in live_mappings(channel)]
+        self.by_pattern.extend((pattern, index) for pattern in patterns if pattern)
 
     def by(self, model: str) -> set[int]:
         if model not in self.found:
-            matching = {index for mapping, index in self.by_pattern if mapping.match(model) is not None}
+            matching = {index for pattern, index in self.by_pattern if pattern.fullmatch(model)}
             self.found[model] = self.by_model.get(model, set()) | self.any_model | matching
         return self.found[model]
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from axonhub.addons.config.document import Document
+from axonhub.addons.config.document import Document, Place
 from axonhub.addons.config.keys import belongs_in, keys_beside, suggestion
 from axonhub.addons.config.models import Config
 
@@ -54,6 +53,15 @@ MESSAGES: Mapping[str, Callable[[Mapping[str, object]], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    kind: str
+    """pydantic's name for it."""
+    place: Place
+    message: str
+    context: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     config: Config | None
     """What is left after the faults were taken out; None when nothing is."""
@@ -69,7 +77,7 @@ def validate(document: Document) -> Validation:
         try:
             config = Config.model_validate(document.data, by_alias=True, by_name=False)
         except ValidationError as error:
-            faults = error.errors(include_url=False, include_input=False)
+            faults = read_faults(error)
             routing_known &= not any(touches_routing(fault) for fault in faults)
             report(document, faults, reported)
             take_out(document, faults)
@@ -78,9 +86,14 @@ def validate(document: Document) -> Validation:
     return Validation(None, False)
 
 
-def report(document: Document, faults: Sequence[ErrorDetails], reported: set[str]) -> None:
+def read_faults(error: ValidationError) -> list[Fault]:
+    details = error.errors(include_url=False, include_input=False)
+    return [Fault(each["type"], each["loc"], each["msg"], each.get("ctx", {})) for each in details]
+
+
+def report(document: Document, faults: Sequence[Fault], reported: set[str]) -> None:
     for fault in faults:
-        mark = document.mark.find(fault["loc"])
+        mark = document.mark.find(fault.place)
         if not any(is_part(path, mark.path) for path in reported):  # what was taken out is missing in the next round
             reported.add(mark.path)
             document.report(mark, message_of(fault))
@@ -90,28 +103,28 @@ def is_part(path: str, whole: str) -> bool:
     return path == whole or path.startswith((f"{whole}.", f"{whole}["))
 
 
-def take_out(document: Document, faults: Sequence[ErrorDetails]) -> None:
+def take_out(document: Document, faults: Sequence[Fault]) -> None:
     """Later items of a list first, so that those before them keep their index; what lacks a key goes as a whole."""
-    places = {document.nearest(fault["loc"]) for fault in faults}
+    places = {document.nearest(fault.place) for fault in faults}
     for place in sorted(places, key=lambda place: [(isinstance(key, str), key) for key in place], reverse=True):
         document.drop(place)
 
 
-def message_of(fault: ErrorDetails) -> str:
-    if fault["type"] == "extra_forbidden":
-        name = str(fault["loc"][-1])
-        return "unknown key" + (suggestion(name, keys_beside(fault["loc"])) or belongs_in(name))
-    words = MESSAGES.get(fault["type"])
-    return words(fault.get("ctx", {})) if words else fault["msg"]
+def message_of(fault: Fault) -> str:
+    if fault.kind == "extra_forbidden":
+        name = str(fault.place[-1])
+        return "unknown key" + (suggestion(name, keys_beside(fault.place)) or belongs_in(name))
+    words = MESSAGES.get(fault.kind)
+    return words(fault.context) if words else fault.message
 
 
-def touches_routing(fault: ErrorDetails) -> bool:
-    place = fault["loc"]
+def touches_routing(fault: Fault) -> bool:
+    place = fault.place
     if place[0] != "channels":
         return False
-    if len(place) < 3 or fault["type"] == "missing":
+    if len(place) < 3 or fault.kind == "missing":
         return True
     key = str(place[2])
-    if fault["type"] == "extra_forbidden" and len(place) == 3:
+    if fault.kind == "extra_forbidden" and len(place) == 3:
         return any(name in suggestion(key, keys_beside(place)) for name in ROUTING_KEYS)
     return key in ROUTING_KEYS
