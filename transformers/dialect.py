@@ -77,6 +77,14 @@ class Dialect:
     """`thinking: {type: adaptive}` with `output_config.effort` is understood; else a token budget is sent."""
     billing_block: bool = False
     """Keep Claude Code's `x-anthropic-billing-header` system block (Anthropic's own service only)."""
+    sampling: bool = True
+    """temperature, top_p and top_k are understood; the newest models refuse them."""
+    sampling_pair: bool = False
+    """temperature and top_p may stand together; Claude models since 4.1 take one of the two."""
+    own_web_search: str = ""
+    """The wire type of the provider's web search, which other protocols' web searches become; "": it has none."""
+    automatic_cache: bool = False
+    """Ask for automatic prompt caching when the caller marked nothing."""
 
     # -- Gemini family
     gemini_schema: Literal["json", "message"] = "json"
@@ -89,6 +97,8 @@ class Dialect:
     """The largest budget that the models take (2.5 flash; 2.5 pro takes 32768)."""
     media_in_results: bool = False
     """Images and files stand inside a function's response (Gemini 3); else behind all responses of the turn."""
+    part_resolution: bool = False
+    """`mediaResolution` of a single image is understood (Gemini 3)."""
     fetches_links: bool = False
     """The provider fetches http(s) addresses of images and documents itself."""
     labels: bool = False

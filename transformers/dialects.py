@@ -87,7 +87,13 @@ OLLAMA: Final = Dialect(
 )
 VLLM: Final = Dialect(reasoning_field="reasoning", reasoning_control="template")
 
-ANTHROPIC: Final = Dialect(signature_origin="ant", billing_block=True)
+ANTHROPIC: Final = Dialect(
+    signature_origin="ant",
+    billing_block=True,
+    efforts=("low", "medium", "high", "xhigh", "max"),
+    tool_name_length=128,
+    own_web_search="web_search_20250305",
+)
 GEMINI: Final = Dialect(signature_origin="gem-aistudio")
 GEMINI_VERTEX: Final = Dialect(signature_origin="gem-vertex", gemini_schema="message", labels=True, count_wrapped=False)
 RESPONSES: Final = Dialect(signature_origin="oai")
