@@ -28,15 +28,19 @@ class Row:
 
 
 TABLE = {
+    # The neutral vocabulary.
     "hub": Row("transformers.json_types transformers.hub transformers.hub.**", "hub", "pydantic"),
+    # What every protocol uses, and the contract that it fulfils.
     "machinery": Row("transformers transformers.*", "hub machinery", "orjson pydantic"),
     "protocols": Row("transformers.protocols.**", "hub machinery", "orjson pydantic", apart=3),
+    # What every addon speaks of: configuration, exchange, errors, and what a channel type is.
     "domain": Row(
         "addons addons.config addons.config.** addons.exchange addons.errors addons.channels addons.channels.kinds "
         "addons.strategies",
         "hub machinery domain",
         "pydantic yaml",
     ),
+    # What was found.
     "registries": Row(
         "addons.channels.registry addons.channels.rows addons.strategies.registry",
         "hub machinery domain registries",
@@ -44,23 +48,39 @@ TABLE = {
     ),
     "channels": Row("addons.channels.**", "hub machinery domain", "botocore google orjson pydantic", apart=3),
     "strategies": Row("addons.strategies.**", "hub machinery domain", apart=3),
+    # The only place with TinyDB.
     "store": Row("addons.store addons.store.**", "hub machinery domain store", "orjson pydantic tinydb zstandard"),
+    # Single steps of a request, without mitmproxy.
+    "steps": Row(
+        "addons.decoding addons.demo addons.remapping addons.routes addons.trace_ids",
+        "hub machinery domain registries steps",
+        "brotli orjson zstandard",
+    ),
+    # What the hook modules stand on.
+    "ground": Row(
+        "addons.answers addons.failover addons.internal addons.settings",
+        "hub machinery domain registries channels store steps ground",
+        "mitmproxy orjson pydantic uvicorn",
+    ),
+    # These meet in the Exchange and in hook order, never by import.
     "hooks": Row(
-        "addons.settings addons.authentication addons.inbound addons.remapping addons.selection addons.outbound "
-        "addons.accounting addons.tracing addons.failover",
-        "hub machinery domain registries channels strategies store",
+        "addons.accounting addons.answering addons.authentication addons.catalog addons.inbound addons.outbound "
+        "addons.selection addons.tracing",
+        "hub machinery domain registries channels strategies store steps ground",
         "mitmproxy orjson pydantic",
         apart=2,
     ),
+    # What a person sees and does.
     "surface": Row(
-        "addons.console addons.console.** addons.inspection addons.commands",
-        "hub machinery domain registries channels strategies store",
+        "addons.commands addons.console addons.console.** addons.inspection",
+        "hub machinery domain registries channels strategies store steps ground",
         "jinja2 mitmproxy orjson pydantic",
         apart=2,
     ),
+    # Puts it together.
     "program": Row(
-        "addons.axonhub addons.main",
-        "hub machinery domain registries channels strategies store hooks surface program",
+        "addons.assembly addons.axonhub addons.launch addons.main addons.serving",
+        "hub machinery domain registries channels strategies store steps ground hooks surface program",
         "mitmproxy uvloop",
     ),
 }
