@@ -20,12 +20,25 @@ def reminder(text: str) -> str:
 
 
 def reminded(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """Every mid-conversation system turn as a user turn at the same place; never an assistant's (providers refuse that last)."""
+    """Every mid-conversation system turn as a user's words at the same place, in the user's turn before it if there is one.
+
+    Never an assistant's: providers refuse that as the last message. Never a last turn of its own behind the user's words:
+    models then answer the reminder only.
+    """
     if all(turn.role != "system" for turn in turns):
         return turns
-    return tuple(
-        Turn("user", tuple(map(_reminder_part, turn.parts))) if turn.role == "system" else turn for turn in turns
-    )
+    told: list[Turn] = []
+    for turn in turns:
+        if turn.role != "system":
+            told.append(turn)
+            continue
+        parts = tuple(map(_reminder_part, turn.parts))
+        if told and told[-1].role == "user":
+            before = told.pop()
+            told.append(Turn("user", before.parts + parts, before.name))
+        else:
+            told.append(Turn("user", parts))
+    return tuple(told)
 
 
 def _reminder_part(part: Part) -> Part:

@@ -11,8 +11,15 @@ def test_case_110_system_turns_become_user_reminders_in_place():
     )
     told = reminded(turns)
 
-    assert [turn.role for turn in told] == ["user", "user", "assistant"]
-    assert told[1].parts == (Text("<system-reminder>\nmind this\n</system-reminder>", cache=CacheMark()),)
+    reminded_text = Text("<system-reminder>\nmind this\n</system-reminder>", cache=CacheMark())
+    assert [turn.role for turn in told] == ["user", "assistant"]
+    assert told[0].parts == (Text("a"), reminded_text)
+
+
+def test_a_reminder_after_the_assistant_is_a_turn_of_its_own():
+    told = reminded((Turn("assistant", (Text("a"),)), Turn("system", (Text("mind this"),))))
+
+    assert [turn.role for turn in told] == ["assistant", "user"]
 
 
 def test_turns_without_system_are_the_same_object():

@@ -1,0 +1,58 @@
+"""finish_reason ⇄ why the model stopped."""
+
+from typing import Final
+
+from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.hub.responses import StopReason
+
+_REASONS: Final[dict[str, StopReason]] = {
+    "stop": StopReason.END,
+    "eos": StopReason.END,
+    "end_turn": StopReason.END,
+    "stop_sequence": StopReason.SEQUENCE,
+    "length": StopReason.LENGTH,
+    "max_tokens": StopReason.LENGTH,
+    "model_length": StopReason.LENGTH,  # Mistral
+    "model_context_window_exceeded": StopReason.LENGTH,  # Z.ai
+    "tool_calls": StopReason.TOOL,
+    "tool_use": StopReason.TOOL,
+    "function_call": StopReason.TOOL,
+    "content_filter": StopReason.FILTER,
+    "sensitive": StopReason.FILTER,  # Z.ai
+    "safety": StopReason.FILTER,
+}
+_FAILURES: Final[dict[str, Failure]] = {
+    "error": Failure(FailureKind.SERVER, "the provider stopped with an error"),
+    "network_error": Failure(FailureKind.SERVER, "the provider's model stopped with a network error"),  # Z.ai
+    "insufficient_system_resource": Failure(  # DeepSeek
+        FailureKind.OVERLOADED, "the provider ran out of resources in the middle of the answer"
+    ),
+}
+_WRITTEN: Final[dict[StopReason, str]] = {
+    StopReason.END: "stop",
+    StopReason.SEQUENCE: "stop",
+    StopReason.LENGTH: "length",
+    StopReason.TOOL: "tool_calls",
+    StopReason.FILTER: "content_filter",
+    StopReason.PAUSE: "stop",
+}
+
+
+def read_stop(finish_reason: str, called_tool: bool) -> StopReason | Failure:
+    """A finished call beats `stop`, but neither length nor filter; `tool_calls` without any call is a plain end."""
+    word = finish_reason.lower()
+    if failure := _FAILURES.get(word):
+        return failure
+    reason = _REASONS.get(word, StopReason.END)
+    if reason in (StopReason.END, StopReason.TOOL):
+        return StopReason.TOOL if called_tool else StopReason.END
+    return reason
+
+
+def write_stop(reason: StopReason, legacy: bool = False) -> str:
+    """`legacy`: the client asked with `functions`."""
+    return "function_call" if legacy and reason is StopReason.TOOL else _WRITTEN[reason]
+
+
+def is_tool_stop(finish_reason: str) -> bool:
+    return _REASONS.get(finish_reason.lower()) is StopReason.TOOL

@@ -1,0 +1,155 @@
+"""A hub response → a whole chat completion."""
+
+from dataclasses import replace
+from typing import Final
+
+from axonhub.transformers.carriers import carried
+from axonhub.transformers.citations import chat_annotation, web_citation
+from axonhub.transformers.hub.parts import Image, Inline, Link, Part, Refusal, Text, Thinking, ToolCall
+from axonhub.transformers.hub.requests import FunctionTool, Request
+from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.json_types import Json, JsonObject
+from axonhub.transformers.media import data_url
+from axonhub.transformers.protocol import Reply
+from axonhub.transformers.protocols.openai_chat.names import NAME
+from axonhub.transformers.protocols.openai_chat.reasoning import SEPARATOR, carrier_detail, carrier_of, hides_reasoning
+from axonhub.transformers.protocols.openai_chat.stops import write_stop
+from axonhub.transformers.protocols.openai_chat.usage import write_usage
+
+_PREFIX: Final = "chatcmpl-"
+
+
+def write_response(response: Response, reply: Reply) -> JsonObject:
+    legacy = is_legacy(reply.request)
+    extensions = dict(response.extensions.get(NAME, {}))
+    choice: JsonObject = {
+        "index": 0,
+        "message": _message(response.parts, reply.request, legacy),
+        "logprobs": extensions.pop("logprobs", None),
+        "finish_reason": write_stop(response.stop, legacy),
+    }
+    return {
+        "id": response_id(response.id, reply),
+        "object": "chat.completion",
+        "created": reply.created_s,
+        "model": reply.request.model,
+        "choices": [choice],
+        "usage": write_usage(response.usage),
+        **extensions,
+    }
+
+
+def response_id(provider_id: str | None, reply: Reply) -> str:
+    """The provider's own id when it is of this protocol, else one made of the reply's seed."""
+    return provider_id if provider_id and provider_id.startswith(_PREFIX) else f"{_PREFIX}{reply.id}"
+
+
+def is_legacy(request: Request) -> bool:
+    """Did the client ask with `functions`, and so expects `function_call`?"""
+    tools = (tool for tool in request.tools if isinstance(tool, FunctionTool) and tool.native is not None)
+    return any(tool.native.protocol == NAME and "function" not in tool.native.value for tool in tools if tool.native)
+
+
+def _message(parts: tuple[Part, ...], request: Request, legacy: bool) -> JsonObject:
+    message: JsonObject = {"role": "assistant", "content": _content(parts)}
+    refusals = [part.text for part in parts if isinstance(part, Refusal)]
+    message["refusal"] = "".join(refusals) if refusals else None
+    _reasoning(message, [part for part in parts if isinstance(part, Thinking)], request)
+    images: list[Json] = [write_image(part, place) for place, part in enumerate(_images(parts))]
+    if images:
+        message["images"] = images
+    calls = [part for part in parts if isinstance(part, ToolCall)]
+    if calls and legacy:
+        message["function_call"] = _function(calls[0])
+    elif calls:
+        message["tool_calls"] = [_call(call) for call in calls]
+    if annotations := _annotations(parts):
+        message["annotations"] = annotations
+    return message
+
+
+def _content(parts: tuple[Part, ...]) -> Json:
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    if not texts and any(isinstance(part, ToolCall | Refusal) for part in parts):
+        return None
+    return "".join(texts)
+
+
+def _reasoning(message: JsonObject, thoughts: list[Thinking], request: Request) -> None:
+    hidden = hides_reasoning(request)
+    texts = [thought.text for thought in thoughts if thought.text and not hidden]
+    if texts:
+        message["reasoning_content"] = SEPARATOR.join(texts)
+    carriers = [(carrier_of(thought), 0 if hidden else len(thought.text)) for thought in thoughts]
+    details: list[Json] = [
+        carrier_detail(carrier, place, length)
+        for place, (carrier, length) in enumerate(each for each in carriers if each[0] is not None)
+        if carrier is not None
+    ]
+    if details:
+        message["reasoning_details"] = details
+
+
+def _call(call: ToolCall) -> JsonObject:
+    if call.kind == "freeform":
+        written: JsonObject = {
+            "id": call.id,
+            "type": "custom",
+            "custom": {"name": call.name, "input": call.arguments},
+        }
+    else:
+        written = {"id": call.id, "type": "function", "function": _function(call)}
+    if call.signature is not None:
+        written["extra_content"] = {"google": {"thought_signature": carried(call.signature)}}
+    return written
+
+
+def _function(call: ToolCall) -> JsonObject:
+    blank = not call.arguments or call.arguments.isspace()
+    return {"name": call.name, "arguments": "{}" if blank else call.arguments}
+
+
+def _images(parts: tuple[Part, ...]) -> list[Image]:
+    return [part for part in parts if isinstance(part, Image)]
+
+
+def write_image(image: Image, index: int) -> JsonObject:
+    """An image that the model made, where OpenRouter's clients look for it."""
+    match image.source:
+        case Inline() as inline:
+            url = data_url(inline)
+        case Link(link):
+            url = link
+        case _:
+            url = ""
+    return {"type": "image_url", "image_url": {"url": url}, "index": index}
+
+
+def _annotations(parts: tuple[Part, ...]) -> list[Json]:
+    written: list[Json] = []
+    start = 0
+    for part in parts:
+        if isinstance(part, Text):
+            end = start + len(part.text)
+            written += write_annotations(part.annotations, start, end)
+            start = end
+    return written
+
+
+def write_annotations(annotations: tuple[JsonObject, ...], start: int, end: int) -> list[Json]:
+    """Those of one text part that stands from `start` to `end` in the message's content."""
+    return [written for each in annotations if (written := _annotation(each, start, end)) is not None]
+
+
+def _annotation(annotation: JsonObject, start: int, end: int) -> JsonObject | None:
+    if "url_citation" in annotation:
+        return annotation  # chat's own shape
+    citation = web_citation(annotation)
+    if citation is None:
+        return None
+    placed = replace(citation, start=_moved(citation.start, start), end=_moved(citation.end, start))
+    return chat_annotation(placed if placed.start is not None else replace(placed, start=start), end)
+
+
+def _moved(place: int | None, by: int) -> int | None:
+    return None if place is None else place + by
