@@ -1,4 +1,7 @@
-"""Effort ⇄ token budget: what one vendor calls a level another counts in tokens. The numbers are our choice (docs/protocols.md)."""
+"""Effort ⇄ token budget: what one vendor calls a level another counts in tokens.
+
+The numbers are our choice (docs/protocols.md).
+"""
 
 from typing import Final
 
@@ -34,7 +37,7 @@ def effort_of_budget(budget_tokens: int) -> Effort:
 
 
 def budget_of_effort(effort: Effort, max_output_tokens: int | None = None) -> int:
-    """Thinking tokens for a level; `max` takes all but one of the output limit, or the highest level's where none is known.
+    """Thinking tokens for a level; `max` takes all but one of the limit, or the highest level's where none is known.
 
     Not clamped: a protocol's own bounds (Anthropic's 1024) are its writer's business.
     """

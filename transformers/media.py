@@ -55,6 +55,6 @@ def sniffed_media_type(data: str) -> str | None:
 
 
 def with_true_media_type(media: Inline) -> Inline:
-    """The same bytes under the type that they show; clients often declare a wrong one or none, and vendors refuse it."""
+    """The same bytes under the type that they show; clients often declare a wrong one, and vendors refuse it."""
     media_type = sniffed_media_type(media.data) or media.media_type
     return media if media_type == media.media_type else Inline(media_type, media.data)

@@ -9,7 +9,7 @@ _BILLING: Final = "x-anthropic-billing-header:"
 
 
 def is_billing_block(text: str) -> bool:
-    """Claude Code's attribution block: it differs in every request and would spoil a foreign provider's prompt cache."""
+    """Claude Code's attribution block: different in every request, it would spoil a foreign provider's prompt cache."""
     return text.startswith(_BILLING)
 
 
@@ -20,10 +20,10 @@ def reminder(text: str) -> str:
 
 
 def reminded(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """Every mid-conversation system turn as a user's words at the same place, in the user's turn before it if there is one.
+    """Every mid-conversation system turn as a user's words, in place: in the user's turn before it if there is one.
 
-    Never an assistant's: providers refuse that as the last message. Never a last turn of its own behind the user's words:
-    models then answer the reminder only.
+    Never an assistant's: providers refuse that as the last message. Never a last turn of its own behind the user's
+    words: models then answer the reminder only.
     """
     if all(turn.role != "system" for turn in turns):
         return turns

@@ -1,4 +1,4 @@
-"""Tool names on the wire: namespaces flattened, long or odd names shortened, freeform tools as functions, all undone by a table.
+"""Tool names on the wire: namespaces flattened, long names shortened, freeform tools as functions, undone by a table.
 
 Everything is a pure function of the request, so the same conversation prefix gives the same bytes and a name in the
 history equals the name in the tool list. Names are looked up, never split: a namespace may itself contain `__`.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import orjson
+
 from axonhub.transformers.hub.parts import ToolCall
 from axonhub.transformers.hub.requests import FreeformTool, FunctionTool, HostedTool, Tool, ToolReference, Turn
 from axonhub.transformers.json_types import JsonObject
@@ -90,7 +91,7 @@ def _references(tools: tuple[Tool, ...], history: tuple[Turn, ...]) -> Iterable[
 
 
 def freeform_as_function(tool: FreeformTool) -> FunctionTool:
-    """A function with one string `input`, for protocols without freeform tools; the format is told in the description."""
+    """A function with one string `input`, for protocols without freeform tools; its description tells the format."""
     told = [tool.description or "", _format_told(tool.format)]
     description = "\n\n".join(text for text in told if text) or None
     return FunctionTool(tool.name, description, _FREEFORM_SCHEMA, namespace=tool.namespace)

@@ -1,4 +1,5 @@
 import pytest
+
 from axonhub.transformers.effort import budget_of_effort, effort_of_budget, known_effort
 
 

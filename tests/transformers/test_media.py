@@ -1,6 +1,7 @@
 import base64
 
 import pytest
+
 from axonhub.transformers.hub.parts import Inline, Link
 from axonhub.transformers.media import data_url, media_of_url, parse_data_url, sniffed_media_type, with_true_media_type
 

@@ -1,11 +1,11 @@
 import re
 
 import pytest
+from hypothesis import given, strategies as st
+
 from axonhub.transformers.hub.parts import ToolCall
 from axonhub.transformers.hub.requests import FreeformTool, FunctionTool, ToolReference, Turn
 from axonhub.transformers.tool_names import NameTable, freeform_arguments, freeform_as_function, freeform_input
-from hypothesis import given
-from hypothesis import strategies as st
 
 LONG = "mcp__" + "a_very_long_server_name" * 3 + "__tool"
 

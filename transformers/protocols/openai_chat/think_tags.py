@@ -10,7 +10,10 @@ type Piece = tuple[bool, str]
 
 
 class TagSplitter:
-    """Feed it text with `<think>…</think>` as it comes, cut anywhere. Tags count only at the start: later ones are the answer's own words."""
+    """Feed it text with `<think>…</think>` as it comes, cut anywhere.
+
+    Tags count only at the start: later ones are the answer's own words.
+    """
 
     def __init__(self) -> None:
         self._held = ""
