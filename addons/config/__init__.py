@@ -17,6 +17,7 @@ from axonhub.addons.config.channels import (
     Proxy,
     RateLimit,
 )
+from axonhub.addons.config.check import Finding
 from axonhub.addons.config.loading import Loaded, find_config, load_config, read_if_changed
 from axonhub.addons.config.models import (
     Admin,
@@ -45,6 +46,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "ErrorPattern",
+    "Finding",
     "HeaderOperation",
     "Inspection",
     "LoadBalance",

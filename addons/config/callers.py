@@ -72,6 +72,8 @@ class Period(Section):
 
 
 class Quota(Section):
+    """What the profile may use up in a period."""
+
     requests: Annotated[int, Field(ge=0)] | None = None
     """Requests in the period; nothing: no limit."""
     tokens: Annotated[int, Field(ge=0)] | None = None
@@ -83,6 +85,8 @@ class Quota(Section):
 
 
 class Profile(Section):
+    """A named set of renamings and limits."""
+
     name: Name
     """Unique within the key, whatever the case."""
     model_mappings: tuple[Mapping, ...] = ()
@@ -108,9 +112,11 @@ class ApiKey(Section):
     key_sha256: Digest | None = Field(default=None, repr=False)
     """SHA-256 of the key in hex, for a file that must not hold it."""
     status: Switch = "enabled"
+    """A disabled or archived key is refused like an unknown one; archived ones are left out of lists."""
     active_profile: Name | None = None
     """Profile in use; nothing: no remapping and no limits."""
     profiles: tuple[Profile, ...] = ()
+    """Sets of renamings and limits, of which one is in use."""
     disabled_reason: str | None = None
     """Set at load, never in the file: why the key is disabled although the file does not say so."""
 

@@ -23,7 +23,9 @@ class Match(Section):
     """Elements whose member at `path` equals `eq`."""
 
     path: Name
+    """Dotted path inside the element."""
     eq: JsonValue | None = None
+    """The value that it must have."""
 
 
 class BodyOperation(Section):
@@ -33,11 +35,13 @@ class BodyOperation(Section):
         "set", "set_if_absent", "delete", "rename", "copy",
         "array_append", "array_prepend", "array_insert", "array_remove",
     ]  # fmt: skip
+    """What is done."""
     path: Name | None = None
     """Dotted path into the body."""
     from_: Name | None = None
     """Path that is renamed or copied."""
     to: Name | None = None
+    """Its new path."""
     value: JsonValue | None = None
     """Text in it is a template; what renders to JSON is inserted as JSON."""
     condition: str | None = None
@@ -58,12 +62,16 @@ class BodyOperation(Section):
 
 
 class HeaderOperation(Section):
-    """One change of the headers before they are sent; `path`, `from` and `to` are header names."""
+    """One change of the headers before they are sent."""
 
     op: Literal["set", "delete", "rename", "copy"]
+    """What is done."""
     path: HeaderName | None = None
+    """Name of the header that is set or deleted."""
     from_: HeaderName | None = None
+    """Name of the header that is renamed or copied."""
     to: HeaderName | None = None
+    """Its new name."""
     value: str | None = None
     """A template."""
     condition: str | None = None
@@ -97,6 +105,8 @@ def check_operands(operation: BodyOperation | HeaderOperation, op: str) -> None:
 
 
 class RateLimit(Section):
+    """What the channel is asked at most."""
+
     rpm: Annotated[int, Field(gt=0)] | None = None
     """Requests a minute."""
     tpm: Annotated[int, Field(gt=0)] | None = None
@@ -113,6 +123,7 @@ class ErrorPattern(Section):
     """Words in a provider's error that make it worth a retry; plain text stands for `{pattern: text}`."""
 
     pattern: Annotated[str, Field(min_length=1)]
+    """The words."""
     regex: bool = False
     """Search for it as a regex; else as plain text, whatever the case."""
 
@@ -129,11 +140,16 @@ class ErrorPattern(Section):
 
 
 class Proxy(Section):
+    """How the provider is reached."""
+
     type: Literal["disabled", "environment", "url"] = "environment"
     """`environment`: HTTPS_PROXY and its like."""
     url: Url | None = None
+    """Address of the proxy; needed with type `url`."""
     username: str | None = None
+    """For the proxy; nothing: it asks for none."""
     password: SecretStr | None = None
+    """For the proxy."""
 
     @model_validator(mode="after")
     def check_address(self) -> Self:
@@ -146,16 +162,20 @@ class AutoDisableRule(Section):
     """When a credential of the channel is taken out of use."""
 
     status_codes: tuple[Status, ...] = ()
+    """The provider's answers that count."""
     keyword_patterns: tuple[Pattern, ...] = ()
     """Words or regexes in the provider's error."""
     times: int = Field(default=1, ge=1)
     """After so many failures in a row."""
     action: Literal["temporary_disable", "permanent_disable_delete"] = "temporary_disable"
+    """For a while, or for good."""
     disable_duration_s: Seconds | None = None
     """For temporary_disable; nothing: until it is enabled by hand."""
 
 
 class ChannelSettings(Section):
+    """What only some channels need."""
+
     body_override_operations: tuple[BodyOperation, ...] = ()
     """Changes of the body, applied last, in order."""
     header_override_operations: tuple[HeaderOperation, ...] = ()
@@ -193,8 +213,10 @@ class ChannelSettings(Section):
 
 
 class ChannelPolicies(Section):
+    """Which requests the channel takes."""
+
     stream: Literal["unlimited", "require", "forbid"] = "unlimited"
-    """Which requests the channel takes: all, streaming ones only, or none that stream."""
+    """All, streaming ones only, or none that stream."""
 
 
 class Channel(Section):
@@ -211,6 +233,7 @@ class Channel(Section):
     supported_models: tuple[Name, ...] = ()
     """What the channel serves, `"*"` is any model; empty: what its type usually serves."""
     status: Switch = "enabled"
+    """A disabled channel gets no requests but tests; an archived one is left out of lists, too."""
     weight: int = Field(default=100, ge=0, le=100)
     """Share of the traffic within its priority group."""
     priority: int = 0

@@ -33,6 +33,7 @@ HIDDEN = frozenset({"disabled_reason"})
 class Key:
     path: tuple[str, ...]
     """`[]` follows the name of a list of sections."""
+    attribute: str
     field: FieldInfo
     section: type[Section] | None
     """What the key holds when it holds keys of its own; for a list, what each item holds."""
@@ -59,7 +60,7 @@ def walk(section: type[Section], above: tuple[str, ...]) -> Iterator[Key]:
         inner, is_list, nullable = resolve(field.annotation)
         nested = inner if isinstance(inner, type) and issubclass(inner, Section) else None
         path = (*above, field.alias or name)
-        yield Key(path, field, nested, is_list, nullable)
+        yield Key(path, name, field, nested, is_list, nullable)
         if nested:
             yield from walk(nested, (*path, "[]") if is_list else path)
 

@@ -1,23 +1,29 @@
 """Finding, loading and re-reading config.yml. With the environment handed in, the only code that reads either."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from axonhub.addons.config.check import Finding, check_names, check_reach
-from axonhub.addons.config.document import Document, Mark, Place, problem_at
+from axonhub.addons.config.document import Mark, Place, problem_at
 from axonhub.addons.config.keys import apply_environment
 from axonhub.addons.config.models import Config
 from axonhub.addons.config.problems import ConfigError, Problem, Severity
 from axonhub.addons.config.source import read_document
-from axonhub.addons.config.validation import validate
+from axonhub.addons.config.validation import Validation, validate
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.yml"
 """The file that the project ships: at the root of a checkout, and at the same place seen from here in a wheel."""
 
 SYSTEM_WIDE = Path("/etc/axonhub/config.yml")
+
+type Check = Callable[[Config], Iterable[Finding]]
+
+
+def no_findings(config: Config) -> Iterable[Finding]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,12 @@ def load_config(
     *,
     known_types: Collection[str] | None = None,
     known_strategies: Collection[str] | None = None,
+    check: Check = no_findings,
 ) -> Loaded:
     """Reads, checks and completes a file; None loads the one that the project ships. Blocks on the file.
 
-    `known_types` and `known_strategies` are the names that channels and profiles may use; None accepts any. Raises
-    ConfigError with all problems, warnings among them.
+    `known_types` and `known_strategies` are the names that channels and profiles may use; None accepts any. `check`
+    adds what channel types know (flags, forms of credentials). Raises ConfigError with all problems, warnings as well.
     """
     path = path or SHIPPED
     try:
@@ -84,29 +91,24 @@ def load_config(
     document = read_document(content, str(path), environ)
     if isinstance(document, Problem):
         raise ConfigError([document], digest)
-    config = complete(document, environ, known_types, known_strategies)
-    problems = tuple(sorted(document.problems, key=order))
-    if config is None or any(problem.severity == "error" for problem in problems):
-        raise ConfigError(problems, digest)
-    return Loaded(config, problems, path, digest, stamp, document.mark)
-
-
-def complete(
-    document: Document,
-    environ: Mapping[str, str],
-    known_types: Collection[str] | None,
-    known_strategies: Collection[str] | None,
-) -> Config | None:
     apply_environment(document, environ)
     validation = validate(document)
-    if validation.config is None:
-        return None
-    findings = [*check_names(validation.config, known_types, known_strategies)]
-    if validation.routing_known:
-        findings += check_reach(validation.config)
-    for finding in findings:
+    for finding in findings_about(validation, known_types, known_strategies, check):
         document.report(document.mark.find(finding.place), in_words(finding, document.mark), finding.severity)
-    return validation.config
+    problems = tuple(sorted(document.problems, key=order))
+    if validation.config is None or any(problem.severity == "error" for problem in problems):
+        raise ConfigError(problems, digest)
+    return Loaded(validation.config, problems, path, digest, stamp, document.mark)
+
+
+def findings_about(
+    validation: Validation, known_types: Collection[str] | None, known_strategies: Collection[str] | None, check: Check
+) -> Iterator[Finding]:
+    if validation.config is not None:
+        yield from check_names(validation.config, known_types, known_strategies)
+        yield from check(validation.config)
+    if validation.config is not None and validation.routing_known:
+        yield from check_reach(validation.config)
 
 
 def in_words(finding: Finding, mark: Mark) -> str:
@@ -131,6 +133,7 @@ def read_if_changed(
     *,
     known_types: Collection[str] | None = None,
     known_strategies: Collection[str] | None = None,
+    check: Check = no_findings,
 ) -> Loaded | ConfigError | None:
     """The file as it is now; a ConfigError when it cannot be used; None while there is nothing new. Blocks on the file.
 
@@ -149,6 +152,8 @@ def read_if_changed(
     if digest == loaded.digest or (refused and digest == refused.digest):
         return None
     try:
-        return load_config(loaded.path, environ, known_types=known_types, known_strategies=known_strategies)
+        return load_config(
+            loaded.path, environ, known_types=known_types, known_strategies=known_strategies, check=check
+        )
     except ConfigError as error:
         return error

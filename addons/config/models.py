@@ -17,6 +17,8 @@ from axonhub.addons.config.values import BasePath, Bytes, Count, HeaderName, Nam
 
 
 class Trace(Section):
+    """What joins requests to traces, and traces to threads."""
+
     thread_header: HeaderName = "AH-Thread-Id"
     """Header in which a client names its conversation."""
     trace_header: HeaderName = "AH-Trace-Id"
@@ -34,14 +36,19 @@ class Trace(Section):
 
 
 class Admin(Section):
+    """Who may manage the gateway."""
+
     token: SecretStr = SecretStr("")
     """For `/admin` and `/metrics`. Empty: made at first start and kept in the store's folder."""
 
 
 class Server(Section):
+    """The one port, and what is the same for all who call."""
+
     host: str = "127.0.0.1"
     """Address to listen on; another one than loopback only by choice."""
     port: Port = 8090
+    """Port to listen on."""
     base_path: BasePath = ""
     """Path in front of all addresses, such as `/ai`."""
     llm_request_timeout_s: Seconds = Field(default=600.0, gt=0)
@@ -55,7 +62,10 @@ class Server(Section):
 
 
 class Retry(Section):
+    """What happens when a channel fails before the first byte of its answer."""
+
     enabled: bool = True
+    """False: the first channel's answer is the answer."""
     max_channel_retries: int = Field(default=3, ge=0)
     """Other channels that one request may try."""
     max_same_channel_retries: int = Field(default=2, ge=0)
@@ -67,9 +77,12 @@ class Retry(Section):
     idle_timeout_s: Seconds = 120.0
     """Longest silence within a stream; 0: no limit."""
     connect_timeout_s: Seconds = Field(default=10.0, gt=0)
+    """Longest wait for a connection to the provider."""
 
 
 class LoadBalance(Section):
+    """How the channels that serve a model are put in order."""
+
     strategy: Name = "adaptive"
     """`adaptive`, `failover` or `circuit-breaker`."""
     affinity_ttl_s: Seconds = 3600.0
@@ -77,6 +90,8 @@ class LoadBalance(Section):
 
 
 class Retention(Section):
+    """What is older is deleted."""
+
     requests_s: Seconds | None = 30 * 86400.0
     """How long records are kept; `null`: for ever."""
     bodies_s: Seconds | None = 7 * 86400.0
@@ -84,6 +99,8 @@ class Retention(Section):
 
 
 class Store(Section):
+    """Where records of requests go, and how long they stay."""
+
     path: Path = Path("data")
     """Folder of the store; relative to the working directory."""
     retention: Retention = Retention()
@@ -101,19 +118,28 @@ class Price(Section):
     channel: Name | None = None
     """Nothing: every channel that has no price of its own."""
     model: Name
+    """The name that the channel is asked for."""
     input: Annotated[Decimal, Field(ge=0)]
+    """Input tokens that are in no cache."""
     output: Annotated[Decimal, Field(ge=0)]
+    """Output tokens, reasoning included."""
     cache_read: Annotated[Decimal, Field(ge=0)] | None = None
+    """Input tokens read from the provider's cache."""
     cache_write_5m: Annotated[Decimal, Field(ge=0)] | None = None
+    """Input tokens written to a cache for five minutes."""
     cache_write_1h: Annotated[Decimal, Field(ge=0)] | None = None
+    """Input tokens written to a cache for an hour."""
     per_tokens: Count = 1_000_000
+    """The number of tokens that a price is for."""
 
 
 class Inspection(Section):
-    """mitmweb."""
+    """mitmweb, the window into live requests."""
 
     web_host: str = "127.0.0.1"
+    """Address of mitmweb."""
     web_port: Port = 8091
+    """Port of mitmweb."""
     web_password: SecretStr = SecretStr("")
     """Empty: made at start and printed."""
     keep_flows: int = Field(default=1000, ge=0)
@@ -125,6 +151,8 @@ class Inspection(Section):
 
 
 class Metrics(Section):
+    """Prometheus text at `/metrics`."""
+
     enabled: bool = True
     """Serve `/metrics`."""
     public: bool = False

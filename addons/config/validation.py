@@ -4,7 +4,7 @@ What is wrong is taken out and the rest is read again, so that one look at a fil
 that only the checks of the whole (check.py) can see.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -28,28 +28,28 @@ ROUTING_KEYS = frozenset(
 )
 """A channel's keys that decide which models it serves to whom."""
 
-MESSAGES: Mapping[str, Callable[[Mapping[str, object]], str]] = {
-    "missing": lambda context: "required key is missing",
-    "string_type": lambda context: "must be text: put it in quotes",
-    "string_too_short": lambda context: "must not be empty",
-    "string_pattern_mismatch": lambda context: "holds a character that is not allowed here",
-    "int_type": lambda context: "must be a whole number",
-    "int_parsing": lambda context: "must be a whole number",
-    "int_from_float": lambda context: "must be a whole number",
-    "decimal_type": lambda context: "must be a number",
-    "decimal_parsing": lambda context: "must be a number",
-    "bool_type": lambda context: "must be true or false",
-    "bool_parsing": lambda context: "must be true or false",
-    "tuple_type": lambda context: "must be a list",
-    "model_type": lambda context: "must be a section of `key: value` lines",
-    "dict_type": lambda context: "must be a section of `key: value` lines",
-    "literal_error": lambda context: f"must be {context['expected']}",
-    "greater_than": lambda context: f"must be more than {context['gt']}",
-    "greater_than_equal": lambda context: f"must be at least {context['ge']}",
-    "less_than_equal": lambda context: f"must be at most {context['le']}",
-    "value_error": lambda context: str(context["error"]),
+MESSAGES = {
+    "missing": "required key is missing",
+    "string_type": "must be text: put it in quotes",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "holds a character that is not allowed here",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "decimal_type": "must be a number",
+    "decimal_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "tuple_type": "must be a list",
+    "model_type": "must be a section of `key: value` lines",
+    "dict_type": "must be a section of `key: value` lines",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "value_error": "{error}",
 }
-"""By pydantic's name of the fault. None of them quotes the value: it may be a secret."""
+"""By pydantic's name of the fault; the braces are its context. None quotes the value: it may be a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def message_of(fault: Fault) -> str:
         name = str(fault.place[-1])
         return "unknown key" + (suggestion(name, keys_beside(fault.place)) or belongs_in(name))
     words = MESSAGES.get(fault.kind)
-    return words(fault.context) if words else fault.message
+    return words.format_map(fault.context) if words else fault.message
 
 
 def touches_routing(fault: Fault) -> bool:
