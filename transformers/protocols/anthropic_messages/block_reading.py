@@ -55,6 +55,7 @@ class Reading:
                     self.leftovers[f"{path}.{key}"] = source[key]
 
 
+type _ResultPart = Text | Image | Document | Unknown
 type _Part = Text | Image | Document | Thinking | ToolCall | ToolResult | Hosted | Unknown
 
 
@@ -190,17 +191,26 @@ def _tool_use(block: JsonObject, path: str, reading: Reading) -> ToolCall:
 
 def _tool_result(block: JsonObject, path: str, reading: Reading) -> ToolResult:
     reading.leave(block, _TOOL_RESULT_KEYS, path)
-    parts = read_blocks(block, "content", path, reading)
-    for index, part in enumerate(parts):
-        if isinstance(part, Thinking | ToolCall | ToolResult | Hosted):
-            raise Unreadable("a tool's result holds text, images and documents", f"{path}.content[{index}]")
+    content = block.get("content")
+    parts = (Text(content),) if isinstance(content, str) and content else _result_parts(block, path, reading)
     return ToolResult(
         needed(text(block, "tool_use_id", path), "tool_use_id", path),
-        parts,  # type: ignore[arg-type]  # the loop above has looked
+        parts,
         flag(block, "is_error", path) or False,
         cache=cache_mark(block, path),
         native=Native(NAME, block),
     )
+
+
+def _result_parts(block: JsonObject, path: str, reading: Reading) -> tuple[_ResultPart, ...]:
+    parts: list[_ResultPart] = []
+    for index, part in enumerate(read_blocks(block, "content", path, reading)):
+        match part:
+            case Text() | Image() | Document() | Unknown():
+                parts.append(part)
+            case _:
+                raise Unreadable("a tool's result holds text, images and documents", f"{path}.content[{index}]")
+    return tuple(parts)
 
 
 def _image(block: JsonObject, path: str, reading: Reading) -> Image:

@@ -101,13 +101,14 @@ class BlockWriter:
     names: NameTable
     losses: list[Loss]
 
-    def message(self, turn: Turn, path: str) -> JsonObject:
+    def message(self, turn: Turn, path: str) -> JsonObject | None:
+        """None: all that an assistant or the system said here was another provider's own. Unsupported for a user."""
         if turn.name is not None:
             self.losses.append(Loss(f"{path}.name", "Anthropic's messages bear no name", "info"))
         blocks = self.blocks(turn.parts, path)
-        if not blocks:
+        if not blocks and turn.role == "user":
             raise Unsupported("nothing in this message can be said to Anthropic", path)
-        return {"role": turn.role, "content": blocks}
+        return {"role": turn.role, "content": blocks} if blocks else None
 
     def blocks(self, parts: tuple[Part, ...], path: str) -> list[Json]:
         written = (_WRITE[type(part)](self, part, f"{path}.content[{index}]") for index, part in enumerate(parts))

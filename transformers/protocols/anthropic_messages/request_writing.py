@@ -1,5 +1,6 @@
 """Hub request → a body for a provider. Deterministic: the same conversation prefix gives the same blocks."""
 
+from hashlib import sha256
 from typing import Final
 
 import orjson
@@ -33,7 +34,7 @@ from axonhub.transformers.schemas import for_anthropic_output
 from axonhub.transformers.tool_names import NameTable, freeform_as_function
 
 _MOST_MARKS: Final = 4
-_USER_ID_CHARACTERS: Final = 256
+_MOST_USER_ID_CHARACTERS: Final = 256
 _WEB_SEARCHES: Final = frozenset(
     {"web_search", "web_search_preview", "web_search_options", "googleSearch", "google_search"}
 )
@@ -56,14 +57,16 @@ def write_request(request: Request, dialect: Dialect) -> Written:
     plan = thinking_plan(request, turns, dialect, losses)
     tools = _tools(request, dialect, names, losses)
     writer = BlockWriter(names, losses)
-    messages: list[Json] = [writer.message(turn, f"messages[{index}]") for index, turn in enumerate(turns)]
+    messages = [writer.message(turn, f"messages[{index}]") for index, turn in enumerate(turns)]
     body: dict[str, Json] = {"model": request.model, "max_tokens": plan.max_tokens}
     if system := _system(request, dialect, losses):
         body["system"] = system
     if tools:
         body["tools"] = tools
         body |= _tool_choice(request, names)
-    body["messages"] = messages
+    else:
+        _leave_choice(request, losses)
+    body["messages"] = [message for message in messages if message is not None]
     body |= _thinking(request, plan, dialect, losses)
     body |= _sampling(request, plan, dialect, losses)
     body |= _rest(request, losses)
@@ -186,6 +189,15 @@ def _tool_choice(request: Request, names: NameTable) -> JsonObject:
     return {} if wire is None else {"tool_choice": wire}
 
 
+def _leave_choice(request: Request, losses: list[Loss]) -> None:
+    """A choice without tools is a 400 there; it is needless unless it forces a tool that could not be said."""
+    choice = request.tool_choice
+    if choice is not None and choice.mode == "required" and request.tools:
+        raise Unsupported("none of the tools, one of which must be used, can be said to Anthropic", "tool_choice")
+    if choice is not None:
+        losses.append(Loss("tool_choice", "there are no tools to choose from", "info"))
+
+
 def _choice(choice: ToolChoice, request: Request, names: NameTable) -> JsonObject:
     if choice.mode == "none":
         return {"type": "none"}
@@ -262,7 +274,7 @@ def _rest(request: Request, losses: list[Loss]) -> JsonObject:
     if len(stop) < len(request.stop):
         losses.append(Loss("stop", "Anthropic refuses stop sequences of white space alone"))
     if request.user is not None:
-        members["metadata"] = {"user_id": request.user[:_USER_ID_CHARACTERS]}
+        members["metadata"] = {"user_id": _user_id(request.user, losses)}
     losses += (Loss(f"metadata.{name}", "Anthropic knows only user_id", "info") for name in request.metadata)
     tier = _TIERS.get(request.service_tier or "")
     if tier is not None:
@@ -277,6 +289,13 @@ def _rest(request: Request, losses: list[Loss]) -> JsonObject:
         members["stream"] = True
     own = request.extensions.get(NAME, {})
     return members | {key: value for key, value in own.items() if not ("." in key or "[" in key)}
+
+
+def _user_id(user: str, losses: list[Loss]) -> str:
+    if len(user) <= _MOST_USER_ID_CHARACTERS:
+        return user
+    losses.append(Loss("user", "too long for Anthropic: its hash goes instead", "info"))
+    return sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _keep_marks(body: dict[str, Json], dialect: Dialect, losses: list[Loss]) -> None:

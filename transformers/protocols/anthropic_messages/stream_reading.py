@@ -59,7 +59,7 @@ class Reader:
             return [Failed(failure)]
         read = _READ.get(kind)
         events = read(self, body) if read else []
-        if not events or self._started or isinstance(events[0], Ping):
+        if not events or self._started:
             return events
         self._started = True
         return events if isinstance(events[0], Start) else [Start(), *events]
@@ -86,6 +86,8 @@ class Reader:
 
     def _block_start(self, body: JsonObject) -> list[Event]:
         index, start = _index(body), as_mapping(body.get("content_block"))
+        if self._stopped:
+            return []  # late content
         if index in self._blocks:
             raise Unreadable(f"block {index} begins twice", "content_block_start")
         block = self._blocks[index] = _Block(as_text(start.get("type")) or "", start)
@@ -122,6 +124,8 @@ class Reader:
     def _block_delta(self, body: JsonObject) -> list[Event]:
         index, delta = _index(body), as_mapping(body.get("delta"))
         block = self._blocks.get(index)
+        if block is None and self._stopped:
+            return []  # late content
         if block is None:
             raise Unreadable(f"block {index} has not begun", "content_block_delta")
         match delta.get("type"), block.kind:
@@ -144,7 +148,9 @@ class Reader:
         return self._ledger.arguments(index, words) if block.passes and block.kind == "tool_use" else []
 
     def _block_stop(self, body: JsonObject) -> list[Event]:
-        index = _index(body)
+        return self._closed(_index(body))
+
+    def _closed(self, index: int) -> list[Event]:
         block = self._blocks.pop(index, None)
         if block is None:
             return []
@@ -172,8 +178,8 @@ class Reader:
         stop = None if self._stopped else read_stop(as_mapping(body.get("delta")))
         if stop is not None:
             self._stopped = True
-            events += [*self._ledger.end_all(), stop]
-            self._blocks.clear()
+            left_open = [each for index in list(self._blocks) for each in self._closed(index)]
+            events += [*left_open, stop]
         return events
 
     def _message_stop(self, body: JsonObject) -> list[Event]:
@@ -181,7 +187,7 @@ class Reader:
         return []
 
     def _ping(self, body: JsonObject) -> list[Event]:
-        return [Ping()]
+        return [Ping()] if self._started else []
 
 
 _READ: Final[dict[str, Callable[[Reader, JsonObject], list[Event]]]] = {

@@ -1,8 +1,8 @@
 """Hub events → the stream of a client. Its clients are strict, so the order is kept by construction.
 
 message_start; then block after block with indexes 0, 1, 2, …, each opened, told and closed before the next; then one
-message_delta, with the usage; message_stop. A failure is an error event, after which nothing comes. Blocks open only when
-there is something to say in them: white space alone opens none, and no index is spent on silence.
+message_delta, with the usage; message_stop. A failure is an error event, after which nothing comes. Blocks open only
+when there is something to say in them: white space alone opens none, and no index is spent on silence.
 """
 
 from collections.abc import Callable
