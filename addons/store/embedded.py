@@ -31,13 +31,16 @@ from axonhub.addons.store.backend import (
     WriteFailed,
 )
 from axonhub.addons.store.bodies import BodyWriter
+from axonhub.addons.store.history import keep_sums
 from axonhub.addons.store.journal import sync_folder
-from axonhub.addons.store.partition import INDEX, PACK, Records, open_partition, partitions
+from axonhub.addons.store.partition import INDEX, PACK, TABLE, Records, open_partition, partitions
 from axonhub.addons.store.reader import TraceReader
 
 log = logging.getLogger(__name__)
 
 DROPPED_PREFIX = "dropped-"
+INTERRUPTED = "interrupted"
+INTERRUPTED_MESSAGE = "the gateway stopped before this request ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +80,38 @@ class Embedded:
         root.chmod(0o700)
         self._lock = lock(root / "writer.lock")
         self._remove_leftovers()
-        self._hot = self._resume()
+        self._open: dict[str, int] = {}
+        """Request id → its number in the open table of the hot partition."""
+        self._ended_s: dict[str, float] = {}
+        """Sealed partition → when its last exchange ended."""
+        interrupted: dict[str, Record] = {}
+        self._hot = self._resume(interrupted)
+        if len(self._hot.records.open_table):
+            self._hot.records.open_table.truncate()
+        if interrupted:
+            self.append(list(interrupted.values()))
         self.reader = TraceReader.open(root)
 
     def _remove_leftovers(self) -> None:
         for each in self.root.glob(DROPPED_PREFIX + "*"):
             shutil.rmtree(each, ignore_errors=True)
 
-    def _resume(self) -> Hot:
+    def _resume(self, interrupted: dict[str, Record]) -> Hot:
         """Seal what was left open, go on with the newest partition when it is today's and has room."""
-        names = partitions(self.root)
-        for name in names[:-1]:
-            if not (self.root / name / INDEX).exists():
-                self._seal_left(self.root / name)
-        if names and not (self.root / names[-1] / INDEX).exists():
-            hot = Hot(self.root / names[-1], self._limits.memory_bytes)
-            if names[-1].startswith(self._today()) and not self._full(hot):
-                return hot
+        hot = None
+        for name in partitions(self.root):
+            if (self.root / name / INDEX).exists():
+                continue
+            if hot is not None:
+                self._seal(hot)
+            hot = Hot(self.root / name, self._limits.memory_bytes)
+            note_interrupted(hot.records, interrupted)
+        newest = (partitions(self.root) or [""])[-1]
+        if hot and hot.folder.name == newest and newest.startswith(self._today()) and not self._full(hot):
+            return hot
+        if hot is not None:
             self._seal(hot)
         return self._fresh()
-
-    def _seal_left(self, folder: Path) -> None:
-        records = Records(folder, read_only=True)
-        try:
-            records.seal()
-        finally:
-            records.close()
 
     def _today(self) -> str:
         return strftime("%Y%m%d", gmtime(self._clock()))
@@ -130,9 +139,20 @@ class Embedded:
         except SyncFailed:
             self.roll()
             raise
+        self._unmark(batch)
         if self._full(self._hot):
             self.roll()
         return Ack(len(batch), self._durability)
+
+    def mark_open(self, begun: Sequence[Record]) -> None:
+        """Note requests that have begun, so that a killed gateway leaves them as errors, not as nothing."""
+        numbers = self._hot.records.open_table.insert_multiple(begun)
+        self._open.update(zip((str(each.get("id")) for each in begun), numbers, strict=True))
+
+    def _unmark(self, ended: Sequence[Record]) -> None:
+        numbers = [n for each in ended if (n := self._open.pop(str(each.get("id")), None)) is not None]
+        if numbers:
+            self._hot.records.open_table.remove(doc_ids=numbers)
 
     def roll(self) -> None:
         """Begin a new partition and seal the old one; stay with the old one when the disk will not have it."""
@@ -142,6 +162,8 @@ class Embedded:
             log.warning("store: no new partition: %s", error)
             return
         old, self._hot = self._hot, fresh
+        if self._open:
+            self.mark_open(old.records.open_table.all())
         self._seal(old)
 
     def _seal(self, hot: Hot) -> None:
@@ -159,24 +181,33 @@ class Embedded:
     def retain(self, records_before_s: float, bodies_before_s: float) -> Dropped:
         total = Dropped()
         for name in partitions(self.root):
-            if name == self._hot.folder.name or not (self.root / name / INDEX).exists():
+            if name == self._hot.folder.name:
                 continue
-            partition = open_partition(self.root / name)
-            if partition.summary.until_s < records_before_s:
-                total = plus(total, self._drop(self.root / name, partition.summary.records))
-            elif partition.summary.until_s < bodies_before_s:
+            ended_s = self._end_of(self.root / name)
+            if ended_s < records_before_s:
+                total = plus(total, self._drop(self.root / name))
+            elif ended_s < bodies_before_s:
                 total = plus(total, drop_pack(self.root / name / PACK))
-            partition.close()
         return total
 
-    def _drop(self, folder: Path, records: int) -> Dropped:
-        """One rename, after which no reader finds it; then unlinks, which no reader waits for."""
+    def _end_of(self, folder: Path) -> float:
+        if folder.name not in self._ended_s:
+            partition = open_partition(folder)
+            self._ended_s[folder.name] = partition.summary.until_s
+            partition.close()
+        return self._ended_s[folder.name]
+
+    def _drop(self, folder: Path) -> Dropped:
+        """One rename, after which no reader finds it, then unlinks that none waits for. Its daily sums stay."""
+        partition = open_partition(folder)
+        keep_sums(self.root, folder.name, partition.summary)
+        partition.close()
         size = sum(each.stat().st_size for each in folder.iterdir())
         gone = folder.with_name(DROPPED_PREFIX + folder.name)
         folder.rename(gone)
         sync_folder(self.root)
         shutil.rmtree(gone, ignore_errors=True)
-        return Dropped(partitions=1, records=records, bytes=size)
+        return Dropped(partitions=1, records=partition.summary.records, bytes=size)
 
     def get(self, request_id: str) -> Record | None:
         return self.reader.get(request_id)
@@ -205,6 +236,16 @@ class Embedded:
         self.reader.close()
         self._hot.close()
         os.close(self._lock)
+
+
+def note_interrupted(records: Records, interrupted: dict[str, Record]) -> None:
+    """Add the requests that this partition knows to have begun, take out those that it knows to have ended."""
+    for begun in records.open_table:
+        record: Record = {**begun, "outcome": "error", "error_kind": INTERRUPTED, "error_message": INTERRUPTED_MESSAGE}
+        interrupted[str(begun.get("id"))] = record
+    ended = records.db.journal.shelf(TABLE)
+    for request_id in [each for each in interrupted if ended.lookup("id", each)]:
+        del interrupted[request_id]
 
 
 def lock(path: Path) -> int:

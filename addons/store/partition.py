@@ -27,6 +27,8 @@ from axonhub.addons.store.tables import JournalDB, JournalTable
 NAME = re.compile(r"\d{8}-\d{4,}")
 JOURNAL, PACK, INDEX = "records.journal", "bodies.pack", "index"
 TABLE = "requests"
+OPEN_TABLE = "open"
+"""Requests that have begun and not ended; each leaves it in the moment its record is stored."""
 INDEXED = ("id", "trace_id", "thread_id", "key_name", "channel", "used_model", "asked_model", "status", "outcome")
 
 type Signature = tuple[int, int]
@@ -69,6 +71,10 @@ class Records:
     def table(self) -> JournalTable:
         return cast(JournalTable, self.db.table(TABLE))
 
+    @property
+    def open_table(self) -> JournalTable:
+        return cast(JournalTable, self.db.table(OPEN_TABLE))
+
     def seal(self) -> None:
         """Write the index; the journal must not grow after this. Raises OSError when the disk is full."""
         journal = self.db.journal.journal
@@ -108,6 +114,10 @@ class LivePartition:
     def after(self, number: int) -> Iterator[tuple[int, Record]]:
         storage = self._records.db.journal
         return storage.documents(TABLE, (each for each in storage.shelf(TABLE).spots if each > number))
+
+    def unfinished(self) -> Iterator[Record]:
+        storage = self._records.db.journal
+        return (document for _, document in storage.documents(OPEN_TABLE, storage.shelf(OPEN_TABLE).spots))
 
     def notes(self) -> list[str]:
         return [
@@ -154,6 +164,9 @@ class SealedPartition:
             for place in range(bisect_left(numbers, number + 1), len(numbers)):
                 if (document := journal.document(*index.spot(place))) is not None:
                     yield numbers[place], document
+
+    def unfinished(self) -> Iterator[Record]:
+        return iter(())
 
     def _open_index(self) -> OpenIndex:
         try:

@@ -27,8 +27,9 @@ from axonhub.addons.store.backend import (
     UsageRow,
 )
 from axonhub.addons.store.bodies import BodyReader, read_place
+from axonhub.addons.store.history import FILE, dropped_sums
 from axonhub.addons.store.partition import NAME, PACK, Gone, Partition, open_partition, partitions, signature
-from axonhub.addons.store.summary import number, usage
+from axonhub.addons.store.summary import Summary, number, usage
 
 LOOK_AGAIN_S = 0.25
 """How often the folder is looked through for new partitions; the open one is followed with each call."""
@@ -40,6 +41,8 @@ class TraceReader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._partitions: dict[str, Partition] = {}
+        self._dropped: dict[str, Summary] = {}
+        self._history_seen = (0, 0)
         self._looked_s = float("-inf")
         self._lock = RLock()
 
@@ -69,9 +72,20 @@ class TraceReader:
         self, by: Dimension, since_s: float | None = None, until_s: float | None = None, step: Step = "all"
     ) -> tuple[UsageRow, ...]:
         def summed() -> tuple[UsageRow, ...]:
-            return tuple(usage([each.summary for each in self._partitions.values()], by, since_s, until_s, step))
+            kept = [each.summary for each in self._partitions.values()]
+            gone = [summary for name, summary in self._dropped.items() if name not in self._partitions]
+            return tuple(usage(kept + gone, by, since_s, until_s, step))
 
         return self._steadily(summed)
+
+    def unfinished(self) -> tuple[Record, ...]:
+        """What was known at the start of requests that are running now; of a killed gateway, that were running then."""
+
+        def newest() -> tuple[Record, ...]:
+            names = sorted(self._partitions)
+            return tuple(self._partitions[names[-1]].unfinished()) if names else ()
+
+        return self._steadily(newest)
 
     def follow(self, cursor: str | None, limit: int) -> Page:
         return self._steadily(lambda: self._follow(cursor, limit))
@@ -134,6 +148,8 @@ class TraceReader:
                 self._partitions[name] = known
         for each in before.values():
             each.close()
+        if self._history_seen != (seen := identity(self.root / FILE)):
+            self._dropped, self._history_seen = dropped_sums(self.root), seen
 
     def _opened(self, name: str) -> Partition | None:
         try:
@@ -205,6 +221,15 @@ def query_of(wanted: Filter) -> QueryLike | None:
 
 def equals(name: str, value: Scalar) -> QueryLike:
     return cast(QueryLike, where(name) == value)
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Changes when the file grows or is replaced."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return found.st_ino, found.st_size
 
 
 def size_of(root: Path) -> int:

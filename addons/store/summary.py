@@ -6,7 +6,7 @@ recount.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import cast, get_args
 
 from axonhub.addons.store.backend import Counters, Dimension, Json, Record, Step, UsageRow
@@ -99,6 +99,16 @@ class Summary:
             "until_s": self.until_s,
             "sums": [[*cell, *total] for cell, total in self.sums.items()],
         }
+
+
+def by_day(summary: Summary) -> Summary:
+    """The same with its sums by day, which is what is kept when a partition is dropped."""
+    day_s = STEP_S["day"]
+    sums: dict[Cell, list[int]] = {}
+    for (hour, dimension, value), added in summary.sums.items():
+        cell = (hour // day_s * day_s, dimension, value)
+        sums[cell] = [a + b for a, b in zip(sums.get(cell, [0] * len(COUNTERS)), added, strict=True)]
+    return replace(summary, sums=sums)
 
 
 def number(value: Json) -> float:

@@ -8,7 +8,7 @@ counted and logged.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -34,6 +34,9 @@ DAY_S = 24 * 3600
 RECORD_BYTES = 4_000
 """What a queued record is taken to weigh without its bodies."""
 
+COMPLAIN_S = 10.0
+"""Between two log lines about a disk that refuses."""
+CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"})
 DEEPEST = 32
 """Levels of a record; JSON readers give up on some hundreds."""
 
@@ -81,10 +84,14 @@ class Item:
     finished: Finished
     shed: tuple[str, ...]
     weight_bytes: int
+    begun: bool = False
+    """Says that a request has begun; its record comes later."""
 
 
 class Backend(TraceBackend, BlobBackend, Protocol):
     """What the thread drives. Calls come from its thread only, one at a time."""
+
+    def mark_open(self, begun: Sequence[Record]) -> None: ...
 
     def turn_day(self) -> None: ...
 
@@ -98,13 +105,14 @@ class TraceWriter:
         self._backend, self._settings, self._clock = backend, settings, clock
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         # Each counter has one writer, so no lock: these two the loop's side, the rest the thread's.
-        self._submitted = self._refused = self._shed_early = self._bytes_in = 0
+        self._submitted = self._queued = self._refused = self._shed_early = self._bytes_in = 0
         self._settled = self._bytes_out = 0
         self._stats = Stats()
         self._progress = threading.Condition()
         self._closing = threading.Event()
         self._give_up_s = float("inf")
         self._ticked_s = float("-inf")
+        self._complained_s = float("-inf")
         self._reported = (0, 0, 0)
         self._thread = threading.Thread(target=self._run, name="axonhub-store", daemon=True)
 
@@ -121,7 +129,7 @@ class TraceWriter:
 
     def submit(self, finished: Finished) -> bool:
         """Queue it; False, counted, when there is no room. Never blocks, never raises."""
-        if self._submitted - self._settled >= self._settings.queue_items or self._closing.is_set():
+        if self._queued - self._settled >= self._settings.queue_items or self._closing.is_set():
             self._refused += 1
             return False
         weight = RECORD_BYTES + sum(map(len, finished.bodies.values()))
@@ -131,9 +139,18 @@ class TraceWriter:
             self._shed_early += len(shed)
             finished, weight = replace(finished, bodies={}), RECORD_BYTES
         self._submitted += 1
-        self._bytes_in += weight
-        self._queue.put(Item(finished, shed, weight))
+        self._enqueue(Item(finished, shed, weight))
         return True
+
+    def open_request(self, document: Record) -> None:
+        """Note that a request has begun; if the process is killed, this much of it is found later. Never blocks."""
+        if self._queued - self._settled < self._settings.queue_items // 2 and not self._closing.is_set():
+            self._enqueue(Item(Finished(document), (), RECORD_BYTES, begun=True))
+
+    def _enqueue(self, item: Item) -> None:
+        self._queued += 1
+        self._bytes_in += item.weight_bytes
+        self._queue.put(item)
 
     def stats(self) -> Stats:
         return replace(
@@ -141,13 +158,13 @@ class TraceWriter:
             submitted=self._submitted,
             refused=self._refused,
             bodies_shed=self._stats.bodies_shed + self._shed_early,
-            queue_items=self._submitted - self._settled,
+            queue_items=self._queued - self._settled,
             queue_bytes=self._bytes_in - self._bytes_out,
         )
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was submitted before is stored (or counted as lost); False when that took too long."""
-        wanted = self._submitted
+        wanted = self._queued
         with self._progress:
             return self._progress.wait_for(lambda: self._settled >= wanted, timeout_s)
 
@@ -201,10 +218,10 @@ class TraceWriter:
 
     def _store(self, group: list[Item]) -> None:
         """Keep trying while the disk refuses: the queue is bounded, and sheds and counts meanwhile."""
-        if not group:
-            return
-        records = [self._record(item) for item in group]
-        while True:
+        ended = [item for item in group if not item.begun]
+        self._mark(group, ended)
+        records = [self._record(item) for item in ended]
+        while records:
             try:
                 self._backend.append(records)
             except TypeError:
@@ -212,13 +229,24 @@ class TraceWriter:
             except WriteFailed as error:
                 self._failed(error)
                 if time.monotonic() >= self._give_up_s:
-                    return self._count(lost=len(group))
-                self._closing.wait(self._settings.retry_s)
+                    return self._count(lost=len(records))
+                time.sleep(self._settings.retry_s)
             except SyncFailed as error:
                 self._failed(error)
-                return self._count(lost=len(group))
+                return self._count(lost=len(records))
             else:
-                return self._count(stored=len(group))
+                return self._count(stored=len(records))
+
+    def _mark(self, group: list[Item], ended: list[Item]) -> None:
+        """Marks for those that did not end in this same group. One that the disk refuses is not worth a retry."""
+        gone = {item.finished.document.get("id") for item in ended}
+        begun = [item.finished.document for item in group if item.begun]
+        begun = [storable(document) for document in begun if document.get("id") not in gone]
+        if begun:
+            try:
+                self._backend.mark_open(begun)
+            except WriteFailed as error:
+                self._failed(error)
 
     def _record(self, item: Item) -> Record:
         document = dict(item.finished.document)
@@ -227,7 +255,7 @@ class TraceWriter:
             document["bodies"] = refs
         if missing:
             document["bodies_shed"] = missing
-        return document
+        return without_credentials(document)
 
     def _put(self, item: Item) -> tuple[Mapping[str, str], tuple[str, ...]]:
         """References, and the names of bodies that are not kept."""
@@ -244,7 +272,9 @@ class TraceWriter:
             return {}, tuple(bodies)
 
     def _failed(self, error: Exception) -> None:
-        if str(error) != self._stats.last_error:
+        now_s = time.monotonic()
+        if now_s - self._complained_s >= COMPLAIN_S:
+            self._complained_s = now_s
             log.error("store: %s", error)
         self._stats = replace(self._stats, write_errors=self._stats.write_errors + 1, last_error=str(error))
 
@@ -277,6 +307,18 @@ class TraceWriter:
         if counts != self._reported:
             self._reported = counts
             log.warning("store: since start %d records refused, %d lost, %d bodies shed", *counts)
+
+
+def without_credentials(document: dict[str, Json]) -> dict[str, Json]:
+    """Records are made without headers; should one get in, it stays out of the file. Changes the document itself."""
+    for name, value in document.items():
+        if name.lower() in CREDENTIALS:
+            document[name] = "[removed]"
+        elif isinstance(value, Mapping):
+            document[name] = without_credentials(dict(value))
+        elif isinstance(value, list | tuple):
+            document[name] = [without_credentials(dict(each)) if isinstance(each, Mapping) else each for each in value]
+    return document
 
 
 def storable(record: Record) -> Record:

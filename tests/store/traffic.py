@@ -1,4 +1,4 @@
-"""What a gateway would store, made up: conversations that grow as Claude Code's do, and the records that go with them."""
+"""What a gateway would store, made up: conversations that grow as Claude Code's do, and records to go with them."""
 
 import json
 import random
@@ -19,12 +19,22 @@ START_S = 1_767_225_600.0
 def prose() -> str:
     """Source text of this Python's standard library: as repetitive as what coding agents send."""
     folder = Path(sysconfig.get_paths()["stdlib"])
-    names = ("argparse", "asyncio/base_events", "tarfile", "typing", "inspect", "turtle", "doctest", "subprocess", "ast")
+    names = (
+        "argparse",
+        "asyncio/base_events",
+        "tarfile",
+        "typing",
+        "inspect",
+        "turtle",
+        "doctest",
+        "subprocess",
+        "ast",
+    )
     return "".join((folder / f"{name}.py").read_text(encoding="utf-8") for name in names)
 
 
 def conversation(seed: int, turns: int, turn_bytes: int = 2_200) -> Iterator[dict[str, bytes]]:
-    """`request` and `response` of each turn; about 75 kB of tools and system text, and `turn_bytes` new bytes a turn."""
+    """`request` and `response` of each turn: 75 kB of tools and system text, and `turn_bytes` new bytes a turn."""
     dice, text = random.Random(seed), prose()
 
     def some(length: int) -> str:
@@ -35,8 +45,8 @@ def conversation(seed: int, turns: int, turn_bytes: int = 2_200) -> Iterator[dic
     system = [{"type": "text", "text": some(20_000), "cache_control": {"type": "ephemeral"}}]
     messages: list[dict[str, Any]] = []
     for turn in range(turns):
-        content = [{"type": "text", "text": some(300)}] if turn == 0 else [tool_result(turn - 1, some(turn_bytes - 800))]
-        messages.append({"role": "user", "content": content})
+        block = tool_result(turn - 1, some(turn_bytes - 800)) if turn else {"type": "text", "text": some(300)}
+        messages.append({"role": "user", "content": [block]})
         answer = some(dice.randrange(100, 700))
         yield {"request": request_body(messages, system, tools), "response": answer_stream(turn, answer)}
         call = {"type": "tool_use", "id": f"toolu_{turn:024d}", "name": "Tool3", "input": {"path": f"/a/{turn}.py"}}
@@ -50,7 +60,10 @@ def tool_result(turn: int, text: str) -> dict[str, Any]:
 def request_body(messages: list[dict[str, Any]], system: list[dict[str, Any]], tools: list[dict[str, Any]]) -> bytes:
     """Claude Code marks the last block of the last user message as the end of what is worth caching."""
     *earlier, last = messages
-    marked = {**last, "content": [*last["content"][:-1], {**last["content"][-1], "cache_control": {"type": "ephemeral"}}]}
+    marked = {
+        **last,
+        "content": [*last["content"][:-1], {**last["content"][-1], "cache_control": {"type": "ephemeral"}}],
+    }
     body = {
         "model": "claude-sonnet-4-5",
         "messages": [*earlier, marked],
@@ -69,7 +82,10 @@ def answer_stream(turn: int, text: str) -> bytes:
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": {"id": f"msg_{turn:024d}", "role": "assistant", "content": []}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": each}} for each in pieces),
+        *(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": each}}
+            for each in pieces
+        ),
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": len(pieces) * 6}},
         {"type": "message_stop"},

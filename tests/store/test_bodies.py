@@ -1,0 +1,139 @@
+"""Bodies come back byte for byte, whatever they are, and a conversation costs little more than its last turn."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from axonhub.addons.store.backend import BodyUnavailable
+from axonhub.addons.store.bodies import BodyReader, BodyWriter, read_place, read_varints, shared_prefix, varints
+from tests.store.traffic import conversation
+
+
+def read_all(path: Path, stored: list[tuple[dict[str, str], dict[str, bytes]]]) -> None:
+    reader = BodyReader(path)
+    for refs, bodies in stored:
+        assert {name: reader.body(read_place(ref)) for name, ref in refs.items()} == bodies
+    reader.close()
+
+
+def edited(dice: random.Random, body: bytes) -> bytes:
+    """The body with something cut out, put in or replaced by bytes that are no text, at a random place."""
+    at, length = dice.randrange(len(body) + 1), dice.randrange(400)
+    piece = dice.choice(
+        (b"", dice.randbytes(dice.randrange(300)), b'{"role":', b',"cache_control"', body[at : at + length])
+    )
+    return body[:at] + piece + body[at + dice.choice((0, length)) :]
+
+
+def adversarial(seed: int, count: int) -> Iterator[bytes]:
+    dice = random.Random(seed)
+    body = next(conversation(seed, 1))["request"][:20_000]
+    for _ in range(count):
+        body = dice.choice((edited(dice, body), edited(dice, edited(dice, body)), body, b"", dice.randbytes(50)))
+        body = body or next(conversation(dice.randrange(99), 1))["request"][:20_000]
+        yield body
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 50_000, 32 << 20])
+def test_hostile_bodies_come_back_byte_for_byte(tmp_path: Path, memory_bytes: int) -> None:
+    """With edits anywhere, bytes that are no UTF-8, empty ones, several at once, and a writer that is reopened."""
+    path, stored, dice = tmp_path / "pack", [], random.Random(1)
+    writer = BodyWriter(path, "p", memory_bytes)
+    bodies = adversarial(memory_bytes, 400)
+    for first in bodies:
+        several = {"request": first, "response": next(bodies, b""), "attempt-1-request": first}
+        stored.append((writer.put(dice.choice("ab"), several), several))
+        if dice.random() < 0.03:
+            writer.close()
+            writer = BodyWriter(path, "p", memory_bytes)
+    writer.close()
+
+    read_all(path, stored)
+
+
+@settings(max_examples=60, deadline=None)
+@given(bodies=st.lists(st.binary(max_size=600), max_size=6))
+def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]) -> None:
+    path = tmp_path_factory.mktemp("bodies") / "pack"
+    writer = BodyWriter(path, "p", 1 << 20)
+    stored = [(writer.put("t", {"b": body}), {"b": body}) for body in bodies]
+    writer.close()
+
+    read_all(path, stored)
+
+
+def test_200_growing_requests_shrink_a_hundredfold(tmp_path: Path) -> None:
+    writer, raw, stored = BodyWriter(tmp_path / "pack", "p", 32 << 20), 0, []
+    for bodies in conversation(1, 200):
+        raw += sum(map(len, bodies.values()))
+        stored.append((writer.put("t", bodies), bodies))
+    writer.close()
+
+    assert raw / (tmp_path / "pack").stat().st_size > 100
+    read_all(tmp_path / "pack", stored[::20])
+
+
+def test_same_body_twice_costs_a_reference(tmp_path: Path) -> None:
+    body = random.Random(1).randbytes(100_000)
+    writer = BodyWriter(tmp_path / "pack", "p", 0)
+    writer.put("a", {"request": body})
+    before = writer.size_bytes
+
+    writer.put("another conversation", {"request": body, "attempt-1-request": body})
+
+    assert writer.size_bytes - before < 100
+
+
+def test_damaged_frame_costs_only_the_bodies_that_use_it(tmp_path: Path) -> None:
+    path = tmp_path / "pack"
+    writer = BodyWriter(path, "p", 1 << 20)
+    refs = [writer.put("t", {"b": random.Random(n).randbytes(1000)})["b"] for n in range(3)]
+    writer.close()
+    data = bytearray(path.read_bytes())
+    data[read_place(refs[1]).frame + 40] ^= 1
+    path.write_bytes(data)
+
+    reader = BodyReader(path)
+    assert reader.body(read_place(refs[0])) == random.Random(0).randbytes(1000)
+    assert reader.body(read_place(refs[2])) == random.Random(2).randbytes(1000)
+    with pytest.raises(BodyUnavailable, match="damaged"):
+        reader.body(read_place(refs[1]))
+    reader.close()
+
+
+@pytest.mark.parametrize("ref", ["", "p", "p:1:2", "p:x:0:0", "p:99999:0:5"])
+def test_reference_that_names_nothing_is_refused(tmp_path: Path, ref: str) -> None:
+    writer = BodyWriter(tmp_path / "pack", "p", 0)
+    writer.put("t", {"b": b"body"})
+    writer.close()
+    reader = BodyReader(tmp_path / "pack")
+
+    with pytest.raises(BodyUnavailable):
+        reader.body(read_place(ref))
+    reader.close()
+
+
+@given(st.binary(max_size=50), st.binary(max_size=50), st.binary(max_size=50))
+def test_shared_prefix_is_what_both_begin_with(common: bytes, old: bytes, new: bytes) -> None:
+    length = shared_prefix(common + old, common + new)
+
+    assert length >= len(common)
+    assert (common + old)[:length] == (common + new)[:length]
+    assert (common + old)[length : length + 1] != (common + new)[length : length + 1] or length == min(
+        len(common + old), len(common + new)
+    )
+
+
+def test_shared_prefix_of_large_bodies_ends_at_the_first_difference() -> None:
+    old = random.Random(1).randbytes(300_000)
+    for at in (0, 1, 65_535, 65_536, 65_537, 131_072, 299_999):
+        new = old[:at] + bytes([old[at] ^ 1]) + old[at + 1 :]
+        assert shared_prefix(old, new) == at
+
+
+@given(st.lists(st.integers(0, 2**40)))
+def test_varints_are_read_back(numbers: list[int]) -> None:
+    assert read_varints(varints(numbers)) == numbers
