@@ -165,6 +165,12 @@ class Upstream:
         with self._news:
             return self._accepted
 
+    def forget(self) -> None:
+        """Begins to record anew; open connections stay."""
+        with self._news:
+            self._requests.clear()
+            self._accepted = 0
+
     def wait_for(self, requests: int) -> list[Request]:
         """Blocks until so many have arrived."""
         with self._news:
