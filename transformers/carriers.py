@@ -1,7 +1,8 @@
 """Carriers: a provider's signature on its way through a client whose protocol has no place for it.
 
-Text form: `gw1.<origin>.<payload>`, redacted reasoning `gw1r.<origin>.<payload>`; the payload is unpadded base64url of the
-value. Gemini's SDKs accept only standard base64 in their signature field, so for them the whole text is encoded once more.
+Text form: `gw1.<origin>.<payload>`, redacted reasoning `gw1r.<origin>.<payload>`, the signature of a tool call
+`gw1c.<origin>.<call id>.<payload>`; payload and call id are unpadded base64url. Gemini's SDKs accept only standard base64
+in their signature field, so for them the whole text is encoded once more.
 A carrier proves nothing: a client could write one. The provider that minted the value checks it; we only route it back.
 """
 
@@ -12,6 +13,7 @@ from axonhub.transformers.hub.parts import Signature
 
 _SIGNATURE = "gw1."
 _REDACTED = "gw1r."
+_CALL = "gw1c."
 
 
 def carried(signature: Signature) -> str:
@@ -33,6 +35,22 @@ def carried_redacted_back(text: str) -> Signature | None:
     return _unpacked(_REDACTED, text)
 
 
+def carried_call(call_id: str, signature: Signature) -> str:
+    """A carrier for the signature of a tool call, where only reasoning has a place for one; call id "" is a text's."""
+    origin = f"{signature.origin}.{_encoded(call_id)}"
+    return _packed(_CALL, Signature(signature.value, origin))
+
+
+def carried_call_back(text: str) -> tuple[str, Signature] | None:
+    """The call's id and its signature; None when the text is no such carrier."""
+    found = _unpacked(_CALL, text)
+    if found is None:
+        return None
+    origin, dot, call_id = found.origin.rpartition(".")
+    decoded = _decoded(call_id)
+    return (decoded, Signature(found.value, origin)) if dot and decoded is not None else None
+
+
 def carried_base64(signature: Signature) -> str:
     """The carrier in standard base64, for Gemini's `thoughtSignature`."""
     return b64encode(carried(signature).encode()).decode()
@@ -46,8 +64,7 @@ def carried_base64_back(text: str) -> Signature | None:
 
 
 def _packed(prefix: str, signature: Signature) -> str:
-    payload = urlsafe_b64encode(signature.value.encode("utf-8", "surrogatepass")).decode().rstrip("=")
-    return f"{prefix}{signature.origin}.{payload}"
+    return f"{prefix}{signature.origin}.{_encoded(signature.value)}"
 
 
 def _unpacked(prefix: str, text: str) -> Signature | None:
@@ -55,9 +72,18 @@ def _unpacked(prefix: str, text: str) -> Signature | None:
     origin, dot, payload = text.removeprefix(prefix).rpartition(".")
     if not text.startswith(prefix) or not dot:
         return None
+    value = _decoded(payload)
+    return None if value is None else Signature(value, origin)
+
+
+def _encoded(text: str) -> str:
+    return urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+
+
+def _decoded(payload: str) -> str | None:
+    """None unless `payload` is exactly what `_encoded` makes of some text."""
     try:
-        value = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode("utf-8", "surrogatepass")
+        text = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode("utf-8", "surrogatepass")
     except (Base64Error, ValueError):
         return None
-    signature = Signature(value, origin)
-    return signature if _packed(prefix, signature) == text else None
+    return text if _encoded(text) == payload else None

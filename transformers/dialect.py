@@ -86,6 +86,10 @@ class Dialect:
     automatic_cache: bool = False
     """Ask for automatic prompt caching when the caller marked nothing."""
 
+    # -- OpenAI Responses family (shares the chat family's fields)
+    namespaces: bool = False
+    """Tools grouped as `namespace` are understood; else they go as functions with joined names."""
+
     # -- Gemini family
     gemini_schema: Literal["json", "message"] = "json"
     """Schemas of tools and answers as JSON Schema, or as the older Schema message (Vertex, older models)."""

@@ -96,4 +96,18 @@ ANTHROPIC: Final = Dialect(
 )
 GEMINI: Final = Dialect(signature_origin="gem-aistudio")
 GEMINI_VERTEX: Final = Dialect(signature_origin="gem-vertex", gemini_schema="message", labels=True, count_wrapped=False)
-RESPONSES: Final = Dialect(signature_origin="oai")
+RESPONSES: Final = Dialect(
+    signature_origin="oai",
+    files=True,
+    leading_system="developer",
+    middle_system="developer",
+    strict_tools=True,
+    extra_sampling=False,
+    reasoning_models=_ALWAYS_THINKING,
+    fixed_sampling=True,
+    freeform_tools=True,
+    allowed_tools=True,
+    web_search=True,
+    openai_fields=True,
+    namespaces=True,
+)

@@ -1,13 +1,15 @@
 """Extensions that a request brings from one protocol and that another protocol's writer has to leave behind."""
 
+from typing import Literal
+
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.protocol import Loss, Unsupported
 
 _COSTS_NOTHING = frozenset(
     "include store client_metadata stream_options prompt_cache_retention prompt_cache_options prompt_cache_breakpoint "
-    "cache_control labels user_profile_id".split()
+    "cache_control labels user_profile_id id status phase".split()
 )
-"""Members that change no answer: what is stored, labelled, cached or reported beside it."""
+"""Members that change no answer: what is stored, labelled, cached or reported beside it. Nested: the last name."""
 
 
 def leave_behind(request: Request, own: str, losses: list[Loss]) -> None:
@@ -18,6 +20,8 @@ def leave_behind(request: Request, own: str, losses: list[Loss]) -> None:
     for protocol, members in request.extensions.items():
         if protocol == own:
             continue
-        for name in members:
-            severity = "info" if name in _COSTS_NOTHING else "warning"
-            losses.append(Loss(name, f"only {protocol} has it", severity))
+        losses += (Loss(name, f"only {protocol} has it", _severity(name)) for name in members)
+
+
+def _severity(name: str) -> Literal["info", "warning"]:
+    return "info" if name.rpartition(".")[2] in _COSTS_NOTHING else "warning"

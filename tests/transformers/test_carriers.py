@@ -11,6 +11,8 @@ from axonhub.transformers.carriers import (
     carried_back,
     carried_base64,
     carried_base64_back,
+    carried_call,
+    carried_call_back,
     carried_redacted,
     carried_redacted_back,
 )
@@ -42,10 +44,19 @@ def test_a_redacted_carrier_is_no_signature() -> None:
     assert carried_back(text) is None
 
 
+@given(st.text(max_size=80), st.text(max_size=200), origins)
+def test_the_signature_of_a_call_comes_back_with_its_call(call_id: str, value: str, origin: str) -> None:
+    text = carried_call(call_id, Signature(value, origin))
+
+    assert carried_call_back(text) == (call_id, Signature(value, origin))
+    assert carried_back(text) is None
+
+
 @given(st.text(max_size=80))
 def test_other_texts_are_not_carriers(text: str) -> None:
     assert carried_back(text) is None
     assert carried_base64_back(text) is None
+    assert carried_call_back(text) is None
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,11 @@ class Request:
     cache_key: str | None = None
     """OpenAI's `prompt_cache_key`."""
     extensions: Mapping[str, JsonObject] = field(default_factory=dict)
-    """Top-level members that no field above can hold, by protocol name, as the client wrote them."""
+    """Members that no field above can hold, by protocol name, as the client wrote them.
+
+    Top-level ones by their name; nested ones by a path without indexes (`tools[].defer_loading`), once each: those only
+    tell other protocols what is lost, their own protocol finds them in the `native` value of the part or tool.
+    """
     native_only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Paths, by protocol name, of what no other protocol may leave away: a stored conversation, another server's tools.
 
