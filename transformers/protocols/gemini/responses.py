@@ -1,0 +1,55 @@
+"""Whole answers: a provider's → hub, hub → a client's."""
+
+from axonhub.transformers.dialect import Dialect
+from axonhub.transformers.fields import as_count
+from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.hub.fold import fold
+from axonhub.transformers.hub.parts import Text
+from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.hub.usage import Usage
+from axonhub.transformers.json_types import Json, JsonObject
+from axonhub.transformers.protocol import Reply, Undo, Unreadable
+from axonhub.transformers.protocols.gemini.grounding import grounding_metadata
+from axonhub.transformers.protocols.gemini.names import camel
+from axonhub.transformers.protocols.gemini.reading_streams import GeminiStreamReader
+from axonhub.transformers.protocols.gemini.stops import write_stop
+from axonhub.transformers.protocols.gemini.usage import write_usage
+from axonhub.transformers.protocols.gemini.writing_parts import shows_thoughts, written_part
+
+_ANSWER = ("candidates", "promptFeedback", "usageMetadata", "error")
+
+
+def read_response(body: JsonObject, dialect: Dialect, undo: Undo) -> Response | Failure:
+    """Read as a stream of one chunk, so that streamed and whole answers cannot mean different things."""
+    body = camel(body)
+    if not any(name in body for name in _ANSWER):
+        return Failure(FailureKind.SERVER, "The provider's answer has no candidates.")
+    reader = GeminiStreamReader(dialect, undo)
+    return fold([*reader.chunk(body), *reader.whole()])
+
+
+def write_response(response: Response, reply: Reply) -> JsonObject:
+    with_thoughts = shows_thoughts(reply.request)
+    parts: list[Json] = [
+        part for part in (written_part(each, with_thoughts) for each in response.parts) if part is not None
+    ]
+    texts = [(part.text, part.annotations) for part in response.parts if isinstance(part, Text) and part.annotations]
+    candidate: JsonObject = {
+        "content": {"role": "model", "parts": parts},
+        "finishReason": write_stop(response.stop),
+        "index": 0,
+        **grounding_metadata(texts),
+    }
+    return {"candidates": [candidate], **about(reply, response.id, response.usage)}
+
+
+def about(reply: Reply, response_id: str | None, usage: Usage) -> JsonObject:
+    """The members of an answer beside its candidates."""
+    return {**write_usage(usage), "modelVersion": reply.request.model, "responseId": response_id or reply.id}
+
+
+def read_count(body: JsonObject) -> int:
+    count = as_count(camel(body).get("totalTokens", 0))
+    if count is None:
+        raise Unreadable("must be an integer", "totalTokens")
+    return count
