@@ -79,9 +79,9 @@ TABLE = {
     ),
     # Puts it together.
     "program": Row(
-        "addons.assembly addons.axonhub addons.launch addons.main addons.serving",
+        "addons.assembly addons.axonhub addons.launch addons.main addons.operations addons.serving",
         "hub machinery domain registries channels strategies store steps ground hooks surface program",
-        "mitmproxy uvloop",
+        "mitmproxy orjson uvloop",
     ),
 }
 
