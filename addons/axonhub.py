@@ -27,4 +27,9 @@ def claim(name: str, folder: Path) -> None:
 
 claim("axonhub", Path(__file__).resolve().parent)
 
-addons: list[object] = []
+from axonhub.addons.assembly import gateway
+from axonhub.addons.launch import Launch
+from axonhub.addons.settings import Settings
+
+_settings = Settings()
+addons: list[object] = [Launch(_settings), *gateway(_settings)]

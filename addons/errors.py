@@ -34,7 +34,7 @@ class GatewayError(Exception):
 
     def failure(self) -> Failure:
         """This error as the value that protocol writers understand."""
-        return Failure(self.kind, self.message, status=self.status, code=self.code)
+        return Failure(self.kind, self.message, status=self.status, code=self.code, ours=True)
 
 
 class BadRequest(GatewayError):
@@ -117,7 +117,7 @@ class NoChannel(GatewayError):
 
 
 class Exhausted(GatewayError):
-    """`last` is the failure that tells the client most; its own status is kept where it means the same to the client."""
+    """`last` is the failure that tells the client most."""
 
     def __init__(self, last: Failure) -> None:
         super().__init__(last.message)

@@ -1,11 +1,11 @@
 """Exchange and Attempt: all state of one client request, from its headers to its record.
 
-Hook modules meet here and nowhere else. An Exchange belongs to one flow and lives as long as it; it keeps the Config that
-it began with, so that a change of config.yml never meets a running request. Changed on the event loop only.
+Hook modules meet here and nowhere else. An Exchange belongs to one flow and lives as long as it; it keeps the Config
+that it began with, so that a change of config.yml never meets a running request. Changed on the event loop only.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 
@@ -93,18 +93,22 @@ class Exchange:
     config: Config
     address: Address
     path: str
-    """Without its query: a query may hold a key."""
+    """Without its query."""
+    query: str = ""
+    """Without the caller's key."""
     api_key: ApiKey | None = None
     profile: Profile | None = None
     trace: TraceIds = TraceIds()
     source: str = "api"
     """api, test or replay."""
+    client_headers: tuple[tuple[bytes, bytes], ...] = ()
+    """As they came, without the caller's key."""
     body: bytes = b""
     """The client's bytes; every attempt is written from these."""
     document: JsonObject = field(default_factory=dict)
     """The body, parsed once; never changed."""
     request: Request | None = None
-    """The hub's reading of the body; made when the first conversion needs it."""
+    """See `hub_request`."""
     asked_model: str = ""
     wanted_model: str = ""
     """After the profile's mapping."""
@@ -121,13 +125,43 @@ class Exchange:
     response_body: bytes = b""
     """What the client got."""
     status: int | None = None
-    notes: dict[str, str] = field(default_factory=dict)
-    """Short explanations for a person, by topic; never a secret."""
+    recorded: bool = False
+    """Its record has gone to the store."""
 
     @property
     def attempt(self) -> Attempt | None:
         """The latest try."""
         return self.attempts[-1] if self.attempts else None
 
+    def hub_request(self) -> Request:
+        """The hub's reading of the client's body, made once. ProtocolError."""
+        if self.request is None:
+            self.request = self.address.protocol.read_request(self.document, self.asked_model, self.stream)
+        return self.request
 
-type Headers = Mapping[str, str]
+    @property
+    def headers(self) -> dict[str, str]:
+        """The response headers that tell the client what we did."""
+        told = {"x-axonhub-request-id": self.id}
+        if self.trace.trace_id:
+            told["x-axonhub-trace-id"] = self.trace.trace_id
+        if self.attempt:
+            told["x-axonhub-channel"] = self.attempt.candidate.channel.name
+            told["x-axonhub-model"] = self.attempt.candidate.model
+            told["x-axonhub-attempts"] = str(len(self.attempts))
+        if self.losses:
+            told["x-axonhub-loss"] = ", ".join(dict.fromkeys(loss.path for loss in self.losses))[:1000]
+        return {name: value.encode("ascii", "replace").decode() for name, value in told.items()}
+
+
+_exchanges: WeakKeyDictionary[object, Exchange] = WeakKeyDictionary()
+"""By flow. An object in a flow's metadata would make saving it fail."""
+
+
+def open_exchange(flow: object, exchange: Exchange) -> None:
+    _exchanges[flow] = exchange
+
+
+def exchange_of(flow: object) -> Exchange | None:
+    """None: not one of ours."""
+    return _exchanges.get(flow)

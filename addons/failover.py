@@ -25,7 +25,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, http
-from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.flow import Error
 from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
@@ -274,7 +274,8 @@ class GatewayStream(HttpStream):
                 return
             if self.flow.response:
                 self.deadline = None
-                return (yield from self.send_response())
+                yield from self.send_response()
+                return
             self.flow.error = None
             if (yield from self.send_request()):
                 return
@@ -299,13 +300,14 @@ class GatewayStream(HttpStream):
         self.server_state = self.state_wait_for_response_headers
         return True
 
-    def connect(self, attempt: Try) -> layer.CommandGenerator[Connection | None]:
+    def connect(self, attempt: Try) -> layer.CommandGenerator[Server | None]:
         request, server = self.flow.request, self.flow.server_conn
         started = time.monotonic()
         self.deadline = started + attempt.connect_timeout_s
         address = (request.host, request.port)
         self.connecting = Connect(address, request.scheme == "https", server.via, server.transport_protocol)
         known = set(self.gateway.connections)
+        connection: Server | None
         connection, error = yield self.connecting
         self.connecting = None
         self.reused = connection in known
@@ -423,6 +425,7 @@ class GatewayStream(HttpStream):
 
     def relay(self, chunks: Iterable[bytes]) -> Commands:
         """Sends on, and restarts the idle clock when there was a real event."""
+        assert self.attempt
         assert self.pipe
         for chunk in chunks:
             if chunk:

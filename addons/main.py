@@ -1,8 +1,87 @@
-"""Console command `axonhub`."""
+"""Console command `axonhub`. Exit status: 0, 1 the thing failed, 2 usage."""
 
-from collections.abc import Sequence
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from axonhub.addons import operations
+from axonhub.addons.config import ConfigError
+
+type Command = Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit status; `argv` without the program's name, None for the process's own arguments."""
-    raise NotImplementedError
+    """`argv` without the program's name; None: the process's own arguments."""
+    arguments = _parser().parse_args(argv)
+    run: Command = arguments.run
+    try:
+        return run(arguments)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+    except operations.CommandFailed as error:
+        sys.stderr.write(f"axonhub: {error}\n")
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="axonhub", description="An AI gateway made of mitmproxy addons.")
+    parser.add_argument("--config", type=Path, metavar="PATH", help="config.yml to use")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = _command(commands, "serve", operations.serve, "run the gateway")
+    serve.add_argument("--verbose", action="store_true", help="log debug messages too")
+    web = _command(commands, "web", operations.web, "run the gateway with mitmweb")
+    web.add_argument("mitmweb", nargs="*", help="further arguments for mitmweb, after --")
+    _json(_command(commands, "check", operations.check, "check config.yml"))
+    _profile(commands)
+    _channel(commands)
+    _trace(commands)
+    env = _command(commands, "env", operations.env, "print what points a client at the gateway")
+    env.add_argument("client", choices=sorted(operations.CLIENTS))
+    return parser
+
+
+type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _command(commands: _Commands, name: str, run: Command, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _group(commands: _Commands, name: str, text: str) -> _Commands:
+    return commands.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
+
+
+def _json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _profile(commands: _Commands) -> None:
+    profile = _group(commands, "profile", "profiles of API keys")
+    use = _json(_command(profile, "use", operations.profile_use, "switch an API key's active profile"))
+    use.add_argument("key", metavar="KEY", help="the API key's name")
+    use.add_argument("profile", metavar="PROFILE", help="the profile's name; - for none")
+
+
+def _channel(commands: _Commands) -> None:
+    channel = _group(commands, "channel", "channels")
+    _json(_command(channel, "list", operations.channel_list, "list the channels"))
+    _json(_command(channel, "types", operations.channel_kinds, "list the channel types"))
+
+
+def _trace(commands: _Commands) -> None:
+    trace = _group(commands, "trace", "stored requests")
+    listing = _json(_command(trace, "list", operations.trace_list, "list the latest requests"))
+    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--trace", metavar="ID", help="only this trace")
+    show = _json(_command(trace, "show", operations.trace_show, "show one request, or all of a trace"))
+    show.add_argument("id", metavar="ID", help="of a request or a trace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 _PING = re.compile(rb"(?:\s*(?::[^\n]*(?:\n|$)|event: ?ping\r?\n|data: ?\{[^\n]*\"ping\"[^\n]*\}))*\s*")
 _SHORT_BYTES = 256
 
-type Tap = Callable[[Event], None]
+type Decode = Callable[[bytes], bytes]
 
 
 def unreadable(error: ProtocolError) -> Failure:
@@ -29,15 +29,18 @@ def unreadable(error: ProtocolError) -> Failure:
 class Conversion:
     """Reads one protocol, writes another. One a stream; not thread-safe.
 
-    `client_bytes` and `provider_bytes` are what passed so far, for the record.
+    `client_bytes` and `provider_bytes` are what passed so far, for the record. `on_commit` is called once; `decode`
+    undoes a content encoding.
     """
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter, tap: Tap | None = None) -> None:
+    def __init__(
+        self, reader: StreamReader, writer: StreamWriter, on_commit: Callable[[], None], decode: Decode | None = None
+    ) -> None:
         self.fold = Fold()
         self.committed = self.rejected = self.closed = False
         self.progress = 0
         self._decoder = SseDecoder()
-        self._reader, self._writer, self._tap = reader, writer, tap
+        self._reader, self._writer, self._on_commit, self._decode = reader, writer, on_commit, decode
         self._sent: list[bytes] = []
         self._received: list[bytes] = []
 
@@ -54,8 +57,7 @@ class Conversion:
         return b"".join(self._received)
 
     def feed(self, piece: bytes) -> list[bytes]:
-        self._received.append(piece)
-        return self._guarded(lambda: self._read(self._decoder.feed(piece)))
+        return self._guarded(lambda: self._read(self._decoder.feed(self._decoded(piece))))
 
     def finish(self) -> list[bytes]:
         return self._guarded(lambda: [*self._read(self._decoder.flush()), *self._write(self._reader.finish())])
@@ -65,6 +67,11 @@ class Conversion:
 
     def keepalive(self) -> bytes:
         return b"" if self.closed else self._writer.keepalive()
+
+    def _decoded(self, piece: bytes) -> bytes:
+        plain = self._decode(piece) if self._decode else piece
+        self._received.append(plain)
+        return plain
 
     def _read(self, sse_events: Iterable[SseEvent]) -> list[bytes]:
         return [chunk for each in sse_events for chunk in self._write(self._reader.read(each))]
@@ -84,8 +91,6 @@ class Conversion:
     def _take(self, event: Event) -> None:
         """Notes what an event means for the stream as a whole."""
         self.fold.add(event)
-        if self._tap:
-            self._tap(event)
         match event:
             case Failed():
                 self.rejected = not self.committed
@@ -93,7 +98,9 @@ class Conversion:
             case Ping():
                 pass
             case _:
-                self.committed = True
+                if not self.committed:
+                    self.committed = True
+                    self._on_commit()
                 self.progress += 1
                 self.closed = isinstance(event, End)
 
@@ -111,9 +118,10 @@ class Conversion:
         """Ends the client's stream, with a writer that may be broken itself."""
         if self.closed or self.rejected:
             return []
+        refused = not self.committed
         self._take(Failed(failure))
         try:
-            tail = b"" if self.rejected else self._writer.write(Failed(failure))
+            tail = b"" if refused else self._writer.write(Failed(failure))
         except Exception:
             logger.exception("a stream writer failed at the end")
             tail = b""
@@ -124,11 +132,11 @@ class Conversion:
 class PassThrough:
     """The provider's bytes, untouched. Looks at them only to know when to commit and, at the end, what was used."""
 
-    def __init__(self, protocol: WireProtocol, writer: StreamWriter) -> None:
+    def __init__(self, protocol: WireProtocol, writer: StreamWriter, on_commit: Callable[[], None]) -> None:
         self.fold = Fold()
         self.committed = self.rejected = self.closed = False
         self.progress = 0
-        self._protocol, self._writer = protocol, writer
+        self._protocol, self._writer, self._on_commit = protocol, writer, on_commit
         self._decoder = SseDecoder()
         self._received: list[bytes] = []
         self._tail = b""
@@ -183,6 +191,7 @@ class PassThrough:
             if not _PING.fullmatch(f"data: {sse_event.data}".encode()):
                 self.committed = True
                 self.progress += 1
+                self._on_commit()
                 return
 
     def _skim(self) -> None:

@@ -15,6 +15,7 @@ def discovered() -> Mapping[str, WireProtocol]:
     """`vendor/api` → protocol object."""
     found: dict[str, WireProtocol] = {}
     for module in pkgutil.iter_modules(protocols.__path__):
-        protocol: WireProtocol = import_module(f"{protocols.__name__}.{module.name}").PROTOCOL
-        found[protocol.name] = protocol
+        protocol: WireProtocol | None = getattr(import_module(f"{protocols.__name__}.{module.name}"), "PROTOCOL", None)
+        if protocol is not None:
+            found[protocol.name] = protocol
     return MappingProxyType(found)

@@ -43,7 +43,7 @@ def _value_spans(body: bytes, member: str) -> list[tuple[int, int]]:
 @cache
 def _repeatable(member: str) -> re.Pattern[bytes]:
     """What a second string member of this name would look like, at any depth, also spelled with escaped letters."""
-    letter = rb"\\\\u00(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
+    letter = rb"\\u00(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
     return re.compile(re.escape(orjson.dumps(member)) + rb"\s*:\s*\"|" + letter)
 
 

@@ -30,4 +30,6 @@ class ChannelType:
     """The vendor's own service: a client's bytes may pass untouched in the protocols listed."""
     credential_prefix: str = ""
     """What every credential of this type begins with; anything else is refused at load."""
+    internal: str = ""
+    """The name of an upstream inside this process; "" for all others. Its address is known at run time only."""
     title: str = ""

@@ -1,0 +1,251 @@
+"""Addon: the answer on its way to the client. Reads each try's answer, and either shows it or says that the try failed.
+
+A stream flows through a pipe, converted or untouched; a whole answer is read to its end first. A provider's failure is
+the client's own when the request itself was at fault; any other is left for the next candidate.
+"""
+
+import logging
+import time
+from weakref import WeakKeyDictionary
+
+import orjson
+from mitmproxy import http
+
+from axonhub.addons import failover
+from axonhub.addons.answers import failure_answer, json_answer
+from axonhub.addons.channels.kinds import ChannelType
+from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.decoding import decoder
+from axonhub.addons.exchange import Attempt, Exchange, exchange_of
+from axonhub.addons.failover import Ending
+from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.hub.fold import fold, unfold
+from axonhub.transformers.hub.requests import Request
+from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.pipe import Conversion, PassThrough
+from axonhub.transformers.protocol import ProtocolError, Reply
+from axonhub.transformers.sse import SseDecoder
+
+logger = logging.getLogger(__name__)
+
+_CALLERS_FAULT = frozenset((FailureKind.INVALID_REQUEST, FailureKind.CONTEXT_LENGTH, FailureKind.TOO_LARGE))
+_EVENT_STREAM = "text/event-stream"
+_DROPPED = ("connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "set-cookie", "alt-svc")
+_TOLD = ("retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
+_TOLD_PREFIXES = ("anthropic-ratelimit-", "x-ratelimit-")
+_SILENCE = {
+    Ending.UNREACHABLE: Failure(FailureKind.NETWORK, "The provider could not be reached."),
+    Ending.DISCONNECTED: Failure(FailureKind.NETWORK, "The provider broke off before it answered."),
+    Ending.TIMED_OUT: Failure(FailureKind.TIMEOUT, "The provider did not answer in time."),
+    Ending.REJECTED: Failure(FailureKind.SERVER, "The provider's stream held no answer."),
+}
+
+
+class Answering:
+    def __init__(self) -> None:
+        self._pipes: WeakKeyDictionary[http.HTTPFlow, Conversion | PassThrough] = WeakKeyDictionary()
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """A try was answered: shall its body flow through a pipe?"""
+        exchange, current = exchange_of(flow), failover.last_try(flow)
+        if exchange is None or exchange.attempt is None or current is None or flow.response is None:
+            return
+        attempt = exchange.attempt
+        attempt.status = flow.response.status_code
+        if attempt.status == 200 and exchange.stream and _is_event_stream(flow.response):
+            pipe = _pipe(exchange, attempt, flow.response)
+            if pipe is not None:
+                current.pipe = self._pipes[flow] = pipe
+                flow.response.headers = _stream_headers(flow.response.headers, exchange, attempt)
+
+    def attempt(self, flow: http.HTTPFlow) -> None:
+        """Runs before Outbound's: judges the try that ended, if there was one."""
+        exchange, ended = exchange_of(flow), failover.last_try(flow)
+        if exchange is None or exchange.attempt is None or ended is None or exchange.attempt.ended_s is not None:
+            return
+        attempt = exchange.attempt
+        attempt.ended_s = time.time()
+        answer = self._judged(flow, exchange, attempt, ended)
+        if isinstance(answer, Failure):
+            attempt.failure = answer
+            logger.info("%s: %s failed: %s %s", exchange.id, attempt.candidate.channel.name, answer.kind, ended.detail)
+            flow.response = None
+            if answer.kind in _CALLERS_FAULT:
+                exchange.failure = answer
+                flow.response = failure_answer(exchange.address.protocol, answer, exchange.headers)
+        else:
+            flow.response = answer
+            flow.error = None
+
+    def _judged(
+        self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt, ended: failover.Try
+    ) -> http.Response | Failure:
+        if ended.ending is not Ending.WHOLE or flow.response is None:
+            pipe = self._pipes.pop(flow, None)
+            attempt.response_body = pipe.provider_bytes if pipe else b""
+            return (pipe.failure if pipe else None) or _SILENCE[ended.ending]
+        return _whole(exchange, attempt, flow.response)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        exchange = exchange_of(flow)
+        if exchange is None or flow.response is None or exchange.ended_s is not None:
+            return
+        exchange.ended_s = time.time()
+        exchange.status = flow.response.status_code
+        pipe = self._pipes.get(flow)
+        if pipe is None:
+            exchange.response_body = flow.response.content or b""
+        else:
+            self._settle(exchange, pipe)
+            flow.response.data.content = exchange.response_body  # for people who look at the flow
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """The client went away, or the flow was killed by hand."""
+        exchange = exchange_of(flow)
+        if exchange is None or exchange.ended_s is not None:
+            return
+        exchange.ended_s = time.time()
+        exchange.canceled = True
+        if (pipe := self._pipes.get(flow)) is not None:
+            pipe.finish()
+            self._settle(exchange, pipe)
+
+    def _settle(self, exchange: Exchange, pipe: Conversion | PassThrough) -> None:
+        attempt = exchange.attempt
+        assert attempt is not None
+        attempt.response_body, exchange.response_body = pipe.provider_bytes, pipe.client_bytes
+        attempt.ended_s = exchange.ended_s
+        exchange.usage = pipe.fold.usage
+        exchange.failure = attempt.failure = None if exchange.canceled else pipe.failure
+
+
+def _pipe(exchange: Exchange, attempt: Attempt, response: http.Response) -> Conversion | PassThrough | None:
+    """None: the encoding is not known, so the answer is read whole."""
+    encoding = response.headers.get("content-encoding", "identity")
+    decode = decoder(encoding)
+    if decode is None and encoding != "identity":
+        return None
+
+    def on_first_event() -> None:
+        attempt.first_event_s = exchange.first_byte_s = time.time()
+
+    if not attempt.converted and decode is None:
+        return PassThrough(attempt.protocol, attempt.protocol.stream_writer(_bare_reply(exchange)), on_first_event)
+    writer = exchange.address.protocol.stream_writer(_reply(exchange))
+    kind = channel_types()[attempt.candidate.channel.type]
+    reader = attempt.protocol.stream_reader(kind.dialect, attempt.undo)
+    return Conversion(reader, writer, on_first_event, decode)
+
+
+def _reply(exchange: Exchange) -> Reply:
+    return _reply_to(exchange, exchange.hub_request())
+
+
+def _bare_reply(exchange: Exchange) -> Reply:
+    """For a writer that only ever ends a stream that passes untouched: the request is not worth reading for that."""
+    return _reply_to(exchange, Request(exchange.asked_model, ()))
+
+
+def _reply_to(exchange: Exchange, request: Request) -> Reply:
+    return Reply(exchange.id.removeprefix("req_"), int(exchange.started_s), request)
+
+
+def _stream_headers(provider: http.Headers, exchange: Exchange, attempt: Attempt) -> http.Headers:
+    headers = _forwarded(provider, attempt)
+    headers["content-type"] = provider.get("content-type", _EVENT_STREAM) if not attempt.converted else _EVENT_STREAM
+    headers["cache-control"] = "no-cache"
+    headers.pop("content-encoding", None)
+    for name, value in exchange.headers.items():
+        headers[name] = value
+    return headers
+
+
+def _forwarded(provider: http.Headers, attempt: Attempt) -> http.Headers:
+    """The provider's headers that mean something to the client: all of them when its bytes pass untouched."""
+    if not attempt.converted:
+        headers = provider.copy()
+        for name in _DROPPED:
+            headers.pop(name, None)
+        return headers
+    told = [
+        (name, value)
+        for name, value in provider.items()
+        if name.lower() in _TOLD or name.lower().startswith(_TOLD_PREFIXES)
+    ]
+    return http.Headers([(name.encode(), value.encode()) for name, value in told])
+
+
+def _is_event_stream(response: http.Response) -> bool:
+    content_type: str = response.headers.get("content-type", "")
+    return content_type.lower().startswith(_EVENT_STREAM)
+
+
+# -- whole answers
+
+
+def _whole(exchange: Exchange, attempt: Attempt, response: http.Response) -> http.Response | Failure:
+    """A whole answer in the client's protocol, or the failure that it tells."""
+    attempt.response_body = content = response.get_content(strict=False) or b""
+    if response.status_code >= 400 or response.status_code < 200:
+        return attempt.protocol.read_failure(response.status_code, content)
+    kind = channel_types()[attempt.candidate.channel.type]
+    try:
+        if exchange.address.operation == "count_tokens":
+            return _counted(exchange, attempt, response, content)
+        answer = _read(exchange, attempt, kind, response, content)
+    except ProtocolError as error:
+        return Failure(FailureKind.SERVER, f"The provider's answer is not readable: {error}"[:2000])
+    if isinstance(answer, Failure):
+        return answer
+    exchange.usage = answer.usage
+    exchange.first_byte_s = attempt.first_event_s = time.time()
+    if not attempt.converted and exchange.stream == _is_event_stream(response):
+        return _untouched(exchange, attempt, response, content)
+    return _converted(exchange, answer, _forwarded(response.headers, attempt))
+
+
+def _read(
+    exchange: Exchange, attempt: Attempt, kind: ChannelType, response: http.Response, content: bytes
+) -> Response | Failure:
+    if _is_event_stream(response):
+        decoder, reader = SseDecoder(), attempt.protocol.stream_reader(kind.dialect, attempt.undo)
+        sse_events = [*decoder.feed(content), *decoder.flush()]
+        return fold([*(event for each in sse_events for event in reader.read(each)), *reader.finish()])
+    return attempt.protocol.read_response(_object(content), kind.dialect, attempt.undo)
+
+
+def _counted(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:
+    if not attempt.converted:
+        return _untouched(exchange, attempt, response, content)
+    tokens = attempt.protocol.read_count(_object(content))
+    return json_answer(200, exchange.address.protocol.write_count(tokens), exchange.headers)
+
+
+def _untouched(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:
+    headers = _forwarded(response.headers, attempt)
+    headers.pop("content-encoding", None)
+    for name, value in exchange.headers.items():
+        headers[name] = value
+    answer = http.Response.make(response.status_code, content, headers)
+    return answer
+
+
+def _converted(exchange: Exchange, answer: Response, forwarded: http.Headers) -> http.Response:
+    reply = _reply(exchange)
+    headers = {**dict(forwarded.items()), **exchange.headers}
+    if not exchange.stream:
+        return json_answer(200, exchange.address.protocol.write_response(answer, reply), headers)
+    writer = exchange.address.protocol.stream_writer(reply)
+    content = b"".join(writer.write(event) for event in unfold(answer))
+    return http.Response.make(200, content, {**headers, "content-type": _EVENT_STREAM, "cache-control": "no-cache"})
+
+
+def _object(content: bytes) -> JsonObject:
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ProtocolError("not a JSON object")
+    return value

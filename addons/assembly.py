@@ -1,0 +1,40 @@
+"""The gateway's addons in hook order. For one hook they run from top to bottom."""
+
+from mitmproxy.proxy.layer import NextLayer
+
+from axonhub.addons import demo, failover, inbound
+from axonhub.addons.answering import Answering
+from axonhub.addons.authentication import Authentication
+from axonhub.addons.catalog import Catalog
+from axonhub.addons.inbound import Inbound
+from axonhub.addons.internal import Internal
+from axonhub.addons.outbound import Outbound
+from axonhub.addons.selection import Selection
+from axonhub.addons.settings import Settings
+from axonhub.addons.tracing import Tracing
+
+
+class Layer:
+    """Addon: puts the failover layer on every client connection."""
+
+    def next_layer(self, data: NextLayer) -> None:
+        failover.install(data)
+
+
+def gateway(settings: Settings) -> list[object]:
+    """A new set of addons around settings that somebody opens before the first request."""
+    failover.limits.refuse_headers = inbound.refuse_headers
+    internal = Internal({"demo": demo.application})
+    selection = Selection()
+    return [
+        settings,
+        Layer(),
+        internal,
+        Inbound(settings),
+        Authentication(settings),
+        Tracing(settings),
+        Catalog(),
+        selection,
+        Answering(),
+        Outbound(selection, internal),
+    ]

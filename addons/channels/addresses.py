@@ -1,0 +1,24 @@
+"""Where a channel's requests go: base URL, version and path put together by the operator's rule."""
+
+import re
+
+from axonhub.transformers.protocol import Endpoint
+
+_VERSION = re.compile(r"/v\d+[a-z0-9]*$")
+
+
+def upstream_url(base_url: str, endpoint: Endpoint, base_path: str = "") -> str:
+    """The whole URL of an operation.
+
+    The version is appended unless the base URL ends in one already or with `#`; with `##` the base URL is the URL.
+    """
+    if base_url.endswith("##"):
+        return _with_query(base_url[:-2], endpoint.query)
+    root = base_url.rstrip("#").rstrip("/") + base_path
+    versioned = base_url.endswith("#") or _VERSION.search(root) or not endpoint.version
+    version = "" if versioned else f"/{endpoint.version}"
+    return _with_query(f"{root}{version}/{endpoint.path.lstrip('/')}", endpoint.query)
+
+
+def _with_query(url: str, query: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url

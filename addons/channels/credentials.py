@@ -1,0 +1,41 @@
+"""How a credential is shown to a provider: one header, in the style of its channel type. Also which one a request takes."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from pydantic import SecretStr
+
+from axonhub.addons.channels.kinds import AuthStyle
+
+CLIENT_HEADERS = frozenset(("authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization", "cookie"))
+"""Where callers put their own keys; none of these ever goes upstream."""
+
+_HEADER: Mapping[AuthStyle, str] = {
+    "bearer": "authorization",
+    "x-api-key": "x-api-key",
+    "x-goog-api-key": "x-goog-api-key",
+    "api-key": "api-key",
+    "process-token": "x-axonhub-process-token",
+}
+
+
+def auth_headers(style: AuthStyle, credential: SecretStr | None) -> dict[str, str]:
+    """Exactly one header, or none when the style or the channel has no credential."""
+    if credential is None or style not in _HEADER:
+        return {}
+    secret = credential.get_secret_value()
+    return {_HEADER[style]: f"Bearer {secret}" if style == "bearer" else secret}
+
+
+def chosen(credentials: Sequence[SecretStr], affinity: str) -> SecretStr | None:
+    """The credential for this trace: always the same one, so that the provider's cache is hit. None: there is none."""
+    if not credentials:
+        return None
+    digest = hashlib.sha256(affinity.encode()).digest()
+    return credentials[int.from_bytes(digest[:8]) % len(credentials)]
+
+
+def tail(credential: SecretStr | None) -> str:
+    """The last four characters, for people to tell keys apart; "" for short ones."""
+    secret = credential.get_secret_value() if credential else ""
+    return secret[-4:] if len(secret) >= 12 else ""

@@ -1,0 +1,133 @@
+"""Addon: the client's side of a request. Claims the address, opens the Exchange, reads the body once.
+
+Every flow of the gateway's port gets an Exchange or an answer here; nothing else ever reaches an upstream.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+
+import orjson
+from mitmproxy import http
+
+from axonhub.addons import failover
+from axonhub.addons.answers import json_answer, refusal, refuse
+from axonhub.addons.config import Config
+from axonhub.addons.decoding import decoded
+from axonhub.addons.errors import BadRequest, GatewayError, HeadersTooLarge, TooLarge
+from axonhub.addons.exchange import Exchange, exchange_of, open_exchange
+from axonhub.addons.routes import claim, nearest
+from axonhub.addons.settings import Settings
+from axonhub.addons.trace_ids import trace_ids
+from axonhub.transformers.json_types import JsonObject
+
+logger = logging.getLogger(__name__)
+
+_THREAD_BYTES = 1024 * 1024
+"""Bodies from this size on are parsed in a thread: the loop serves others meanwhile."""
+
+
+class Inbound:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        path = _path(flow.request, self._settings.config.server.base_path)
+        if (flow.request.method, path) in _PUBLIC:
+            flow.response = self._health()
+            return
+        request_id = f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
+        headers = _lower(flow.request)
+        try:
+            address = claim(flow.request.method, path, headers)
+        except GatewayError as error:
+            logger.warning("%s refused: %s %s: %s", request_id, flow.request.method, path[:200], error)
+            flow.response = refusal(nearest(path, headers), error, {"x-axonhub-request-id": request_id})
+            return
+        config = self._settings.config
+        exchange = Exchange(request_id, time.time(), config, address, path)
+        exchange.trace = trace_ids(config.server.trace, headers, {})
+        open_exchange(flow, exchange)
+        length = flow.request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > config.server.max_request_body_bytes:
+            self.request_too_large(flow)
+
+    def request_too_large(self, flow: http.HTTPFlow) -> None:
+        """Hook of the failover layer, for bodies that state no length."""
+        exchange = exchange_of(flow)
+        if exchange is not None and flow.response is None:
+            refuse(flow, exchange, too_large(exchange.config))
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        exchange = exchange_of(flow)
+        if exchange is None or flow.response:
+            return
+        if flow.request.method in ("GET", "HEAD"):
+            return
+        try:
+            await _read(exchange, flow.request)
+        except GatewayError as error:
+            refuse(flow, exchange, error)
+
+    def _health(self) -> http.Response:
+        return json_answer(200, {"status": "ok", "state": self._settings.state_digest})
+
+
+_PUBLIC = frozenset((("HEAD", "/"), ("HEAD", "/anthropic"), ("GET", "/health"), ("HEAD", "/health")))
+
+
+def too_large(config: Config) -> TooLarge:
+    return TooLarge(f"The body is larger than {config.server.max_request_body_bytes} bytes.")
+
+
+def refuse_headers(first_line: bytes) -> bytes:
+    """The whole HTTP/1.1 answer to a header block over the limit, for the failover layer."""
+    path = first_line.split(b" ")[1:2] or [b"/"]
+    error = HeadersTooLarge(f"The request's headers are larger than {failover.limits.header_bytes} bytes.")
+    logger.warning("refused: %s", error)
+    answer = refusal(nearest(path[0].decode("ascii", "replace").partition("?")[0], {}), error, {})
+    content = answer.content or b""
+    head = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(content)}\r\nconnection: close\r\n\r\n".encode() + content
+
+
+def _path(request: http.Request, base_path: str) -> str:
+    path = request.path.partition("?")[0].partition("#")[0]
+    inside = path == base_path or path.startswith(f"{base_path}/")
+    path = path.removeprefix(base_path) if base_path and inside else path
+    return path.rstrip("/") or "/"
+
+
+def _lower(request: http.Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+async def _read(exchange: Exchange, request: http.Request) -> None:
+    """Fills the Exchange from the body. GatewayError."""
+    limit = exchange.config.server.max_request_body_bytes
+    exchange.client_headers = request.headers.fields
+    exchange.query = request.path.partition("?")[2]
+    exchange.body = decoded(request.raw_content or b"", request.headers.get("content-encoding", ""), limit)
+    if len(exchange.body) < _THREAD_BYTES:
+        exchange.document = parsed(exchange.body)
+    else:
+        exchange.document = await asyncio.to_thread(parsed, exchange.body)
+    model = exchange.address.model or exchange.document.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("model: a non-empty string is needed")
+    exchange.asked_model = model.removeprefix("models/")
+    stream = exchange.address.stream
+    exchange.stream = exchange.document.get("stream") is True if stream is None else stream
+    if not exchange.trace.trace_id:
+        exchange.trace = trace_ids(exchange.config.server.trace, _lower(request), exchange.document)
+
+
+def parsed(body: bytes) -> JsonObject:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not valid JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return document

@@ -1,0 +1,233 @@
+"""What the console commands do. Each takes parsed arguments, prints, and returns the exit status."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import orjson
+from mitmproxy.tools.main import mitmweb
+
+from axonhub.addons import launch, serving
+from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.channels.serving import served_models
+from axonhub.addons.config import Config, ConfigError, Problem, render_problems
+from axonhub.addons.settings import ACTIVE_PROFILES, Settings, load, state_digest
+from axonhub.addons.store.backend import Filter, Record
+from axonhub.addons.store.reader import TraceReader
+from axonhub.addons.store.state import RuntimeState
+from axonhub.transformers.json_types import Json
+
+_SCRIPT = Path(__file__).with_name("axonhub.py")
+_APPLY_TIMEOUT_S = 3.0
+
+
+class CommandFailed(Exception):
+    """With words for the person at the terminal."""
+
+
+# -- running
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    settings = Settings()
+    settings.open(arguments.config)
+    return serving.serve(settings, verbose=arguments.verbose)
+
+
+def web(arguments: argparse.Namespace) -> int:
+    """mitmweb with our script, started as config.yml says from the first moment."""
+    config = load(arguments.config).config
+    own = ["-s", str(_SCRIPT), "--set", "web_open_browser=false"]
+    own += ["--set", f"axonhub_config={arguments.config}"] if arguments.config else []
+    mitmweb([*own, *launch.missing_flags(config, arguments.mitmweb), *arguments.mitmweb])
+    return 0
+
+
+# -- config.yml
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Lists every problem with its line; 1 when there is any."""
+    try:
+        problems: Sequence[Problem] = load(arguments.config).problems
+    except ConfigError as error:
+        problems = error.problems
+    if arguments.json:
+        _print_json([_problem(each) for each in problems])
+    else:
+        _print(render_problems(problems) if problems else "config.yml is in order.")
+    return 1 if problems else 0
+
+
+def _problem(problem: Problem) -> Json:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "path": problem.path,
+        "severity": problem.severity,
+        "message": problem.message,
+    }
+
+
+def env(arguments: argparse.Namespace) -> int:
+    server = load(arguments.config).config.server
+    base = f"http://{'localhost' if server.host in ('127.0.0.1', '0.0.0.0') else server.host}:{server.port}"
+    _print(CLIENTS[arguments.client].format(base=base + server.base_path))
+    return 0
+
+
+CLIENTS: Mapping[str, str] = {
+    "claude-code": (
+        'export ANTHROPIC_BASE_URL="{base}/anthropic"\nexport ANTHROPIC_AUTH_TOKEN="<your-axonhub-api-key>"'
+    ),
+    "codex": (
+        '# ~/.codex/config.toml\nmodel_provider = "axonhub"\n\n[model_providers.axonhub]\nname = "axonhub"\n'
+        'base_url = "{base}/v1"\nenv_key = "AXONHUB_API_KEY"\nwire_api = "responses"'
+    ),
+    "gemini": (
+        'export GOOGLE_GEMINI_BASE_URL="{base}/gemini"\nexport GEMINI_API_KEY="<your-axonhub-api-key>"'
+    ),
+}  # fmt: skip
+
+
+# -- profiles
+
+
+def profile_use(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config).config
+    name = _profile_name(config, arguments.key, arguments.profile)
+    state = RuntimeState(config.store.path)
+    active = state.load().get(ACTIVE_PROFILES)
+    chosen: Mapping[str, Json] = {**(active if isinstance(active, dict) else {}), arguments.key: name}
+    state.save(ACTIVE_PROFILES, chosen)
+    running = _applied(config, state_digest(state.load()))
+    if arguments.json:
+        _print_json({"key": arguments.key, "profile": name or None, "in_force": running})
+    else:
+        told = "in force now" if running else "in force when the gateway runs"
+        _print(f"{arguments.key} uses {name or 'no profile'}: {told}.")
+    return 0
+
+
+def _profile_name(config: Config, key: str, profile: str) -> str:
+    """The profile as config.yml writes it; "" for `-`."""
+    owner = next((each for each in config.api_keys if each.name == key), None)
+    if owner is None:
+        raise CommandFailed(f"there is no API key {key!r}; there are: {_names(each.name for each in config.api_keys)}")
+    if profile == "-":
+        return ""
+    for each in owner.profiles:
+        if each.name.lower() == profile.lower():
+            return each.name
+    raise CommandFailed(f"{key!r} has no profile {profile!r}; it has: {_names(each.name for each in owner.profiles)}")
+
+
+def _applied(config: Config, digest: str) -> bool:
+    """Waits until the running gateway says that it has taken the state over; False when none answers."""
+    host = config.server.host if config.server.host not in ("0.0.0.0", "::") else "127.0.0.1"
+    deadline = time.monotonic() + _APPLY_TIMEOUT_S
+    while time.monotonic() < deadline:
+        connection = HTTPConnection(host, config.server.port, timeout=1)
+        try:
+            connection.request("GET", f"{config.server.base_path}/health")
+            if orjson.loads(connection.getresponse().read()).get("state") == digest:
+                return True
+        except (OSError, HTTPException, orjson.JSONDecodeError, AttributeError):
+            return False
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    return False
+
+
+# -- channels
+
+
+def channel_list(arguments: argparse.Namespace) -> int:
+    channels = load(arguments.config).config.channels
+    rows: list[Mapping[str, Json]] = [
+        {
+            "name": each.name,
+            "type": each.type,
+            "status": each.status,
+            "reason": each.disabled_reason or "",
+            "priority": each.priority,
+            "weight": each.weight,
+            "models": list(served_models(each, channel_types()[each.type])),
+        }
+        for each in channels
+    ]
+    return _print_rows(arguments, rows)
+
+
+def channel_kinds(arguments: argparse.Namespace) -> int:
+    rows: list[Mapping[str, Json]] = [
+        {"type": kind.name, "protocols": list(kind.protocols), "base_url": kind.base_url, "title": kind.title}
+        for kind in channel_types().values()
+    ]
+    return _print_rows(arguments, rows)
+
+
+# -- traces
+
+
+_COLUMNS = ("id", "trace_id", "asked_model", "used_model", "channel", "status", "outcome", "duration_ms")
+
+
+def trace_list(arguments: argparse.Namespace) -> int:
+    reader = TraceReader.open(load(arguments.config).config.store.path)
+    wanted = Filter({"trace_id": arguments.trace}) if arguments.trace else Filter()
+    records = reader.latest(arguments.limit, wanted)
+    if arguments.json:
+        _print_json(list(records))
+        return 0
+    return _print_rows(arguments, [{name: each.get(name) for name in _COLUMNS} for each in records])
+
+
+def trace_show(arguments: argparse.Namespace) -> int:
+    reader = TraceReader.open(load(arguments.config).config.store.path)
+    record = reader.get(arguments.id)
+    found: Sequence[Record] = [record] if record is not None else reader.trace(arguments.id)
+    if not found:
+        raise CommandFailed(f"there is no request and no trace {arguments.id!r}")
+    _print_json(list(found) if record is None else record)
+    return 0
+
+
+# -- printing
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _print_json(value: object) -> None:
+    _print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def _print_rows(arguments: argparse.Namespace, rows: Sequence[Mapping[str, object]]) -> int:
+    """As JSON, or as a table as wide as its contents."""
+    if arguments.json:
+        _print_json(rows)
+        return 0
+    if not rows:
+        _print("nothing")
+        return 0
+    table = [tuple(rows[0]), *(tuple(_cell(value) for value in row.values()) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        _print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return 0
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

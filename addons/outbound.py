@@ -1,0 +1,181 @@
+"""Addon: the provider's side of a request. Writes each try anew from the kept request and aims it at its channel.
+
+Where client and channel speak the same protocol the client's bytes go as they came, with only the model's name changed.
+Everywhere else the request goes through the hub. The channel's credential never enters the flow.
+"""
+
+import logging
+import math
+import time
+from dataclasses import replace
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import orjson
+from mitmproxy import http
+
+from axonhub.addons import failover
+from axonhub.addons.answers import failure_answer
+from axonhub.addons.channels.addresses import upstream_url
+from axonhub.addons.channels.credentials import auth_headers, chosen
+from axonhub.addons.channels.kinds import ChannelType
+from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.config import Channel
+from axonhub.addons.errors import Exhausted, NoChannel
+from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
+from axonhub.addons.internal import Internal
+from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.protocol import ProtocolError, WireProtocol
+from axonhub.transformers.registry import discovered
+from axonhub.transformers.splice import replace_string
+
+logger = logging.getLogger(__name__)
+
+_OURS = ("accept-encoding", "content-length", "content-encoding", "host", "expect")
+_HOP = ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "forwarded")
+_USER_AGENT = "axonhub/0.1"
+
+
+class Chooser(Protocol):
+    def next(self, exchange: Exchange) -> Candidate | None: ...
+
+
+class Outbound:
+    def __init__(self, chooser: Chooser, internal: Internal) -> None:
+        self._chooser, self._internal = chooser, internal
+
+    def attempt(self, flow: http.HTTPFlow) -> None:
+        """The failover layer asks for the next try; an answer that is there already ends the exchange."""
+        exchange = exchange_of(flow)
+        if exchange is None:
+            flow.response = flow.response or http.Response.make(502, b"no gateway")
+            return
+        while flow.response is None:
+            candidate = self._chooser.next(exchange)
+            if candidate is None:
+                _give_up(flow, exchange)
+            elif self._aimed(flow, exchange, candidate):
+                return
+
+    def _aimed(self, flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate) -> bool:
+        """False when this channel cannot say what the client asks; the attempt holds why."""
+        kind = channel_types()[candidate.channel.type]
+        protocol, converted = spoken(kind, exchange.address.protocol)
+        credential = self._internal.token if kind.internal else chosen(candidate.channel.api_keys, _seed(exchange))
+        attempt = Attempt(candidate, protocol, credential, time.time(), converted)
+        exchange.attempts.append(attempt)
+        try:
+            _write(exchange, attempt, kind)
+        except ProtocolError as error:
+            attempt.failure = Failure(FailureKind.INVALID_REQUEST, str(error), param=error.path or None)
+            attempt.ended_s = time.time()
+            return False
+        self._send(flow, exchange, attempt, kind)
+        return True
+
+    def _send(self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
+        channel, address = attempt.candidate.channel, exchange.address
+        endpoint = attempt.protocol.endpoint(address.operation, attempt.candidate.model, exchange.stream)
+        assert endpoint is not None  # `spoken` chose a protocol that has the operation
+        base_url = self._internal.base_url(kind.internal) if kind.internal else _base_url(channel, kind)
+        url = upstream_url(base_url, endpoint, kind.paths.get(attempt.protocol.name, ""))
+        request = flow.request
+        query = "" if attempt.converted else exchange.query
+        request.headers = _headers(exchange, attempt, kind)
+        _retarget(request, url, query)
+        request.method = "POST"
+        request.content = attempt.request_body  # states content-length anew
+        retry = exchange.config.retry
+        failover.aim(
+            flow,
+            failover.Try(
+                auth_headers(kind.auth, attempt.credential),
+                connect_timeout_s=retry.connect_timeout_s,
+                first_event_timeout_s=_limit(retry.first_event_timeout_s, exchange),
+                idle_timeout_s=retry.idle_timeout_s or math.inf,
+            ),
+        )
+
+
+def spoken(kind: ChannelType, asked: WireProtocol) -> tuple[WireProtocol, bool]:
+    """The protocol to speak with a channel, and whether that takes a conversion."""
+    if asked.name in kind.protocols:
+        return asked, not kind.native_dialect
+    available = [discovered()[name] for name in kind.protocols if name in discovered()]
+    if not available:
+        raise NoChannel(f"No protocol of the channel type {kind.name!r} is built in.")
+    return available[0], True
+
+
+def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
+    """Fills the attempt's request body. ProtocolError."""
+    if not attempt.converted:
+        body = exchange.body
+        model = attempt.candidate.model
+        attempt.request_body = body if exchange.address.model else replace_string(body, "model", model)
+        return
+    request = replace(exchange.hub_request(), model=attempt.candidate.model)
+    counting = exchange.address.operation == "count_tokens"
+    written = attempt.protocol.count_request(request, kind.dialect) if counting else None
+    written = written or attempt.protocol.write_request(request, kind.dialect)
+    attempt.undo, attempt.losses = written.undo, written.losses
+    exchange.losses = written.losses
+    attempt.request_body = orjson.dumps(written.body)
+
+
+def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.Headers:
+    """What goes upstream, without the credential: the client's own headers where its bytes pass, else ours."""
+    headers = http.Headers(() if attempt.converted else exchange.client_headers)
+    trace = exchange.config.server.trace
+    for name in (*_OURS, *_HOP, trace.thread_header, trace.trace_header):
+        headers.pop(name, None)
+    for name in [name for name in headers if name.lower().startswith("x-axonhub-")]:
+        del headers[name]
+    if attempt.converted:
+        headers["user-agent"] = _USER_AGENT
+        headers["accept"] = "text/event-stream" if exchange.stream else "application/json"
+    headers["content-type"] = "application/json"
+    headers["accept-encoding"] = "identity"
+    for name, value in kind.headers.items():
+        headers.setdefault(name, value)
+    return headers
+
+
+def _retarget(request: http.Request, url: str, query: str) -> None:
+    parts = urlsplit(url)
+    request.scheme = parts.scheme
+    request.host = parts.hostname or ""
+    request.port = parts.port or (443 if parts.scheme == "https" else 80)
+    joined = "&".join(each for each in (parts.query, query) if each)
+    request.path = (parts.path or "/") + (f"?{joined}" if joined else "")
+    request.authority = ""
+    default_port = 443 if parts.scheme == "https" else 80
+    request.headers["host"] = request.host if request.port == default_port else f"{request.host}:{request.port}"
+
+
+def _base_url(channel: Channel, kind: ChannelType) -> str:
+    return channel.settings.base_url_for_tests or channel.base_url or kind.base_url
+
+
+def _seed(exchange: Exchange) -> str:
+    return exchange.trace.trace_id or exchange.id
+
+
+def _limit(first_event_timeout_s: float, exchange: Exchange) -> float:
+    """A whole answer has no first event; it may take as long as a request may."""
+    return (first_event_timeout_s or math.inf) if exchange.stream else exchange.config.server.llm_request_timeout_s
+
+
+def _give_up(flow: http.HTTPFlow, exchange: Exchange) -> None:
+    """Every try failed: the failure that tells the client most speaks."""
+    failures = [attempt.failure for attempt in exchange.attempts if attempt.failure]
+    error = Exhausted(max(failures, key=_telling)) if failures else NoChannel("No channel could be tried.")
+    exchange.failure = error.failure()
+    logger.warning("%s failed after %d attempts: %s", exchange.id, len(exchange.attempts), exchange.failure.message)
+    flow.error = None
+    flow.response = failure_answer(exchange.address.protocol, exchange.failure, exchange.headers)
+
+
+def _telling(failure: Failure) -> int:
+    """An answer tells more than silence; the latest of equals wins by `max` over the reversed order of need."""
+    return 0 if failure.kind in (FailureKind.NETWORK, FailureKind.TIMEOUT) else 1

@@ -1,0 +1,82 @@
+"""The addresses on the one port: what a method and path mean, and whose error envelope an unknown one gets."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from axonhub.addons.errors import UnknownPath, WrongMethod
+from axonhub.addons.exchange import Address
+from axonhub.transformers.protocol import Operation, WireProtocol
+from axonhub.transformers.registry import discovered
+
+ANTHROPIC, CHAT, RESPONSES, GEMINI = (
+    "anthropic/messages",
+    "openai/chat",
+    "openai/responses",
+    "gemini/generate_content",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    pattern: re.Pattern[str]
+    protocol: str
+    operation: Operation
+    stream: bool | None = None
+
+
+def _route(method: str, pattern: str, protocol: str, operation: Operation, stream: bool | None = None) -> Route:
+    return Route(method, re.compile(pattern), protocol, operation, stream)
+
+
+_GEMINI_MODEL = r"(?:/gemini)?/v1(?:beta)?/models/(?P<model>[^/:]+(?:/[^/:]+)*)"
+
+_ROUTES = (
+    _route("POST", r"(?:/anthropic)?/v1/messages", ANTHROPIC, "generate"),
+    _route("POST", r"(?:/anthropic)?/v1/messages/count_tokens", ANTHROPIC, "count_tokens"),
+    _route("GET", r"/anthropic/v1/models", ANTHROPIC, "models"),
+    _route("POST", r"/v1/chat/completions", CHAT, "generate"),
+    _route("POST", r"/v1/embeddings", CHAT, "embeddings"),
+    _route("POST", r"/v1/responses", RESPONSES, "generate"),
+    _route("POST", r"/v1/responses/input_tokens", RESPONSES, "count_tokens"),
+    _route("GET", r"/v1/models", CHAT, "models"),
+    _route("POST", _GEMINI_MODEL + ":generateContent", GEMINI, "generate", stream=False),
+    _route("POST", _GEMINI_MODEL + ":streamGenerateContent", GEMINI, "generate", stream=True),
+    _route("POST", _GEMINI_MODEL + ":countTokens", GEMINI, "count_tokens"),
+    _route("GET", r"/gemini/v1(?:beta)?/models|/v1beta/models", GEMINI, "models"),
+)
+
+_NEAREST = (
+    (re.compile(r"/anthropic(?:/|$)|/v1/messages"), ANTHROPIC),
+    (re.compile(r"/gemini(?:/|$)|/v1beta/|/v1/models/[^/]+:"), GEMINI),
+    (re.compile(r"/v1/responses"), RESPONSES),
+)
+
+
+def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
+    """`path` without query and base path. UnknownPath, WrongMethod."""
+    fitting = [(route, match) for route in _ROUTES if (match := route.pattern.fullmatch(path))]
+    known = [(route, match) for route, match in fitting if route.protocol in discovered()]
+    if not known:
+        raise UnknownPath(f"There is nothing at {path[:200]!r} here.")
+    for route, match in known:
+        if route.method == method:
+            return _address(route, match, headers)
+    allowed = ", ".join(sorted({route.method for route, _ in known}))
+    raise WrongMethod(f"{path[:200]!r} takes {allowed}, not {method[:20]}.", allowed)
+
+
+def nearest(path: str, headers: Mapping[str, str]) -> WireProtocol:
+    """The protocol in which a caller at this path most likely understands an error."""
+    for pattern, name in _NEAREST:
+        if pattern.match(path) and name in discovered():
+            return discovered()[name]
+    return discovered()[ANTHROPIC if "anthropic-version" in headers else CHAT]
+
+
+def _address(route: Route, match: re.Match[str], headers: Mapping[str, str]) -> Address:
+    name = route.protocol
+    if route.operation == "models" and "anthropic-version" in headers:
+        name = ANTHROPIC  # both vendors list their models at /v1/models
+    return Address(discovered()[name], route.operation, match.groupdict().get("model"), route.stream)

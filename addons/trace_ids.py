@@ -1,0 +1,98 @@
+"""Thread and trace ids: where a client says which conversation a request belongs to.
+
+Order: the configured headers, Claude Code's session, Codex's session, the configured body fields. Claude Code names its
+session in a header and, in three forms over its versions, in `metadata.user_id`.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+import orjson
+
+from axonhub.addons.config import Trace
+from axonhub.addons.exchange import TraceIds
+from axonhub.transformers.json_types import Json, JsonObject
+
+# Claude Code before 2.1.78; the account part is empty for users that are not logged in.
+_USER_ID = re.compile(r"user_([a-fA-F0-9]{64})_account_(.*?)_session_([a-f0-9-]+)")
+_MAX_LENGTH = 256
+_CODEX_HEADERS = ("session-id", "session_id", "thread-id", "x-codex-window-id")
+
+
+def trace_ids(config: Trace, headers: Mapping[str, str], document: JsonObject) -> TraceIds:
+    """`headers` by lower-case name; `document` is the parsed body, {} while it has not come."""
+    thread_id = _clean(headers.get(config.thread_header.lower(), ""))
+    agent_id = _clean(headers.get("x-claude-code-agent-id", ""))
+    trace_id, source = _found(config, headers, document)
+    return TraceIds(trace_id, thread_id, agent_id, source)
+
+
+def _found(config: Trace, headers: Mapping[str, str], document: JsonObject) -> tuple[str, str]:
+    for name in (config.trace_header, *config.extra_trace_headers):
+        if found := _clean(headers.get(name.lower(), "")):
+            return found, name
+    if config.claude_code_trace_enabled and (found := claude_code_session(headers, document)):
+        return found, "claude-code"
+    if config.codex_trace_enabled and (found := codex_session(headers, document)):
+        return found, "codex"
+    for path in config.extra_trace_body_fields:
+        if found := _clean(_at(document, path)):
+            return found, path
+    if config.fallback == "first-message" and (found := first_message_hash(document)):
+        return found, "first-message"
+    return "", ""
+
+
+def claude_code_session(headers: Mapping[str, str], document: JsonObject) -> str:
+    """From the header, else from any of the three forms of `metadata.user_id`; "" when neither is one."""
+    metadata = document.get("metadata")
+    user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return _clean(headers.get("x-claude-code-session-id", "")) or session_of_user_id(user_id)
+
+
+def session_of_user_id(user_id: Json) -> str:
+    if not isinstance(user_id, str):
+        return ""
+    text = user_id.strip()
+    if text.startswith("{"):
+        return _session_of_json(text)
+    match = _USER_ID.fullmatch(text)
+    return _clean(match[3]) if match else ""
+
+
+def _session_of_json(text: str) -> str:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return ""
+    return _clean(value.get("session_id")) if isinstance(value, dict) else ""
+
+
+def codex_session(headers: Mapping[str, str], document: JsonObject) -> str:
+    for name in _CODEX_HEADERS:
+        if found := _clean(headers.get(name, "")):
+            return found
+    return _clean(_at(document, "client_metadata.session_id"))
+
+
+def first_message_hash(document: JsonObject) -> str:
+    """A stand-in for a session: the same first message of the same conversation hashes alike."""
+    for member in ("messages", "input", "contents"):
+        items = document.get(member)
+        if isinstance(items, list) and items:
+            return "msg-" + hashlib.sha256(orjson.dumps(items[0])).hexdigest()[:24]
+    return ""
+
+
+def _at(document: JsonObject, path: str) -> Json:
+    value: Json = document
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _clean(value: Json) -> str:
+    """An id fit for a header and a column, or ""."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if len(text) <= _MAX_LENGTH and text.isprintable() and text.isascii() else ""

@@ -1,0 +1,157 @@
+"""Addon: every finished exchange becomes one record, handed to the store's thread. Also the trace id's last resort.
+
+A record tells what was asked and what was done, attempt by attempt; credentials are in it only as hash and tail.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from mitmproxy import http
+
+from axonhub.addons.channels.credentials import tail
+from axonhub.addons.config import ApiKey
+from axonhub.addons.exchange import Attempt, Exchange, TraceIds, exchange_of
+from axonhub.addons.settings import Settings, key_digest
+from axonhub.addons.store.backend import Finished, Json
+from axonhub.addons.store.writer import StoreSettings, TraceWriter
+from axonhub.transformers.hub.failures import Failure
+from axonhub.transformers.hub.usage import Usage
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_TIMEOUT_S = 30.0
+_FOR_EVER_S = 100 * 365 * 86400.0
+
+
+class Tracing:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._writer: TraceWriter | None = None
+
+    def running(self) -> None:
+        store = self._settings.config.store
+        self._writer = TraceWriter.open(
+            StoreSettings(
+                path=Path(store.path),
+                ack=store.ack,
+                retention_requests_s=store.retention.requests_s or _FOR_EVER_S,
+                retention_bodies_s=store.retention.bodies_s or _FOR_EVER_S,
+            )
+        )
+
+    def done(self) -> None:
+        if self._writer and not self._writer.close(_CLOSE_TIMEOUT_S):
+            logger.error("The store did not take everything in time: %s", self._writer.stats())
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """The connection as a trace, when the client names none and the operator wants one."""
+        exchange = exchange_of(flow)
+        if exchange and not exchange.trace.trace_id and exchange.config.server.trace.fallback == "connection":
+            exchange.trace = TraceIds(f"conn-{flow.client_conn.id}", source="connection")
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._keep(exchange_of(flow))
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._keep(exchange_of(flow))
+
+    def _keep(self, exchange: Exchange | None) -> None:
+        if exchange is None or exchange.address.operation in ("models", "count_tokens") or exchange.recorded:
+            return
+        exchange.recorded = True
+        if self._writer and not self._writer.submit(Finished(record(exchange), bodies(exchange))):
+            logger.error("%s could not be recorded: the store's queue is full.", exchange.id)
+
+
+def record(exchange: Exchange) -> dict[str, Json]:
+    """The document of one finished exchange; its fields are listed in docs/store.md."""
+    attempt, ended_s, failure = exchange.attempt, exchange.ended_s or time.time(), exchange.failure
+    key = exchange.api_key
+    return {
+        "id": exchange.id,
+        "ts": exchange.started_s,
+        "ended_ts": ended_s,
+        "trace_id": exchange.trace.trace_id,
+        "thread_id": exchange.trace.thread_id,
+        "agent_id": exchange.trace.agent_id,
+        "trace_source": exchange.trace.source,
+        "key_name": key.name if key else None,
+        "key_hash": key_digest(key)[:16] if key else None,
+        "key_last4": _tail(key) if key else None,
+        "profile": exchange.profile.name if exchange.profile else None,
+        "protocol": exchange.address.protocol.name,
+        "path": exchange.path,
+        "asked_model": exchange.asked_model,
+        "wanted_model": exchange.wanted_model,
+        "used_model": attempt.candidate.model if attempt else None,
+        "channel": attempt.candidate.channel.name if attempt else None,
+        "channel_type": attempt.candidate.channel.type if attempt else None,
+        "source": exchange.source,
+        "stream": exchange.stream,
+        "status": exchange.status,
+        "outcome": "canceled" if exchange.canceled else "error" if failure else "ok",
+        "error_kind": failure.kind.value if failure else None,
+        "error_message": failure.message[:2000] if failure else None,
+        "first_event_ms": _ms(exchange.started_s, exchange.first_byte_s),
+        "duration_ms": _ms(exchange.started_s, ended_s),
+        "attempts": [_attempt(exchange, each) for each in exchange.attempts],
+        "usage": _usage(exchange.usage),
+        "cost": None,
+        "losses": [{"path": each.path, "reason": each.reason, "severity": each.severity} for each in exchange.losses],
+    }
+
+
+def bodies(exchange: Exchange) -> Mapping[str, bytes]:
+    """What went over the wires, as far as the operator wants it kept; a provider's bytes only where they differ."""
+    kept: dict[str, bytes] = {}
+    store, attempt = exchange.config.store, exchange.attempt
+    if store.request_bodies:
+        kept["request"] = exchange.body
+        if attempt and attempt.request_body != exchange.body:
+            kept["upstream_request"] = attempt.request_body
+    if store.response_bodies:
+        kept["response"] = exchange.response_body
+        if attempt and attempt.response_body != exchange.response_body:
+            kept["upstream_response"] = attempt.response_body
+    return {name: body for name, body in kept.items() if body}
+
+
+def _attempt(exchange: Exchange, attempt: Attempt) -> dict[str, Json]:
+    failure: Failure | None = attempt.failure
+    return {
+        "channel": attempt.candidate.channel.name,
+        "credential_tail": tail(attempt.credential),
+        "protocol": attempt.protocol.name,
+        "model": attempt.candidate.model,
+        "status": attempt.status,
+        "kind": failure.kind.value if failure else None,
+        "reason": failure.message[:500] if failure else None,
+        "started_ms": _ms(exchange.started_s, attempt.started_s),
+        "first_event_ms": _ms(attempt.started_s, attempt.first_event_s),
+        "duration_ms": _ms(attempt.started_s, attempt.ended_s),
+        "score": [{"name": each.name, "points": each.points} for each in attempt.candidate.scores],
+    }
+
+
+def _usage(usage: Usage) -> dict[str, Json] | None:
+    if not usage.known:
+        return None
+    return {
+        "input": usage.fresh_tokens,
+        "cache_read": usage.cache_read_tokens,
+        "cache_write_5m": usage.cache_write_5m_tokens,
+        "cache_write_1h": usage.cache_write_1h_tokens,
+        "output": usage.output_tokens,
+        "reasoning": usage.reasoning_tokens,
+    }
+
+
+def _tail(key: ApiKey) -> str | None:
+    """None for a key that only its hash is known of."""
+    return tail(key.key) or None
+
+
+def _ms(start_s: float, end_s: float | None) -> int | None:
+    return None if end_s is None else round((end_s - start_s) * 1000)
