@@ -113,7 +113,7 @@ class ChatStreamReader:
             return [] if self._stopped else self._fail(failure)
         events: list[Event] = []
         choices = chunk.get("choices")
-        usage = chunk.get("usage")
+        usage = chunk.get("usage") or as_mapping(chunk.get("x_groq")).get("usage")
         if isinstance(choices, list) and choices and isinstance(choice := choices[0], dict):
             if not self._started:
                 self._start(chunk, events)
