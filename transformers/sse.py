@@ -1,7 +1,10 @@
 """Server-sent events: bytes → events and back. WHATWG HTML, "Server-sent events", read 2026-11.
 
-Any cut of the bytes gives the same events: lines end at LF, CRLF or CR also when the pair is split, a byte-order mark is
-skipped, `data:` may lack its space, several data lines join with LF. UTF-8 is decoded per whole event, never per piece.
+Any cut of the bytes gives the same events: lines end at LF, CRLF or CR also when the pair is split, a byte-order mark
+is skipped, `data:` may lack its space, several data lines join with LF. UTF-8 is decoded per event, never per piece.
+
+Beyond the standard: bare lines of JSON are an event of their own. Google's services, and gateways that speak to
+Google's clients, tell an error in mid-stream so; a decoder that keeps to the standard passes over it.
 """
 
 import re
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 
 _END_OF_LINE = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data", b"event", b"id", b"retry", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +27,32 @@ class SseDecoder:
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._pieces: list[bytes] = []
+        """What came of a long line since; joined when it ends, or an image in pieces would cost quadratic time."""
         self._at_start = True
         self._data: list[bytes] = []
         self._name = b""
+        self._bare: list[bytes] = []
 
     def feed(self, piece: bytes) -> list[SseEvent]:
-        self._buffer += piece
+        self._pieces.append(piece)
+        if not (self._at_start or b"\n" in piece or b"\r" in piece or self._buffer.endswith(b"\r")):
+            return []
+        self._join()
         if self._at_start and not self._skip_bom():
             return []
         return self._take_lines()
 
     def flush(self) -> list[SseEvent]:
         """The last event of a stream that ended without its blank line: providers do that, so it is not dropped."""
+        self._join()
         events = [] if not self._buffer else self._lines([self._buffer.rstrip(b"\r")])
         self._buffer = b""
         return [*events, *self._dispatch()]
+
+    def _join(self) -> None:
+        self._buffer = b"".join((self._buffer, *self._pieces))
+        self._pieces.clear()
 
     def _skip_bom(self) -> bool:
         """False while the bytes might still become a byte-order mark."""
@@ -71,16 +86,19 @@ class SseDecoder:
                 self._data.append(value.removeprefix(b" "))
             elif field == b"event":
                 self._name = value.removeprefix(b" ")
+            elif line[:1] == b"{" or (self._bare and field not in _FIELDS):
+                self._bare.append(line)
         return events
 
     def _dispatch(self) -> list[SseEvent]:
-        data, name = self._data, self._name
-        if not data:
-            self._name = b""
-            return []
-        self._data, self._name = [], b""
-        text = b"\n".join(data).decode("utf-8", "replace")
-        return [SseEvent(text, name.decode("utf-8", "replace"))]
+        data, name, bare = self._data, self._name, self._bare
+        self._data, self._name, self._bare = [], b"", []
+        events = [SseEvent(_decoded(data), name.decode("utf-8", "replace"))] if data else []
+        return [*events, SseEvent(_decoded(bare))] if bare else events
+
+
+def _decoded(lines: list[bytes]) -> str:
+    return b"\n".join(lines).decode("utf-8", "replace")
 
 
 def encode(data: str, name: str = "") -> bytes:
