@@ -32,9 +32,9 @@ def gateway(settings: Settings) -> list[object]:
         internal,
         Inbound(settings),
         Authentication(settings),
-        Tracing(settings),
         Catalog(),
         selection,
         Answering(),
         Outbound(selection, internal),
+        Tracing(settings),
     ]

@@ -10,8 +10,7 @@ from axonhub.addons.channels.serving import listed_models, upstream_model
 from axonhub.addons.config import Config, Profile
 from axonhub.addons.config.values import is_exact
 from axonhub.addons.exchange import exchange_of
-from axonhub.addons.remapping import mapped
-from axonhub.addons.selection import allows
+from axonhub.addons.remapping import allows, mapped
 from axonhub.transformers.model_list import model_list
 
 

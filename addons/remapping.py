@@ -1,8 +1,8 @@
-"""Addon: what the active profile makes of the request – another model's name, or a refusal."""
+"""What the active profile makes of a request: another model's name, fewer channels, or a refusal."""
 
 from collections.abc import Sequence
 
-from axonhub.addons.config import Mapping, Profile
+from axonhub.addons.config import Channel, Mapping, Profile
 from axonhub.addons.errors import UnknownModel
 
 
@@ -21,3 +21,10 @@ def wanted_model(profile: Profile | None, asked: str) -> str:
 
 def mapped(mappings: Sequence[Mapping], asked: str) -> str:
     return next((wanted for each in mappings if (wanted := each.match(asked)) is not None), asked)
+
+
+def allows(profile: Profile | None, channel: Channel) -> bool:
+    """Names and tags are alternatives: either matches; a profile that lists neither allows all."""
+    if profile is None or not (profile.channels or profile.channel_tags):
+        return True
+    return channel.name in profile.channels or not set(profile.channel_tags).isdisjoint(channel.tags)

@@ -14,10 +14,10 @@ from mitmproxy import http
 from axonhub.addons.answers import refuse
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import upstream_model
-from axonhub.addons.config import Channel, Profile
+from axonhub.addons.config import Channel
 from axonhub.addons.errors import GatewayError, NoChannel, UnknownModel
 from axonhub.addons.exchange import Candidate, Exchange, exchange_of
-from axonhub.addons.remapping import wanted_model
+from axonhub.addons.remapping import allows, wanted_model
 from axonhub.addons.strategies.affinity import affinity
 from axonhub.addons.strategies.weighted import weighted
 
@@ -84,13 +84,6 @@ def _fitting(exchange: Exchange) -> Iterator[tuple[Channel, str]]:
             model = upstream_model(channel, channel_types()[channel.type], exchange.wanted_model)
             if model is not None:
                 yield channel, model
-
-
-def allows(profile: Profile | None, channel: Channel) -> bool:
-    """Names and tags are alternatives: either matches; a profile that lists neither allows all."""
-    if profile is None or not (profile.channels or profile.channel_tags):
-        return True
-    return channel.name in profile.channels or not set(profile.channel_tags).isdisjoint(channel.tags)
 
 
 def _takes(channel: Channel, stream: bool) -> bool:

@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from mitmproxy import exceptions, hooks, options
 from mitmproxy.addonmanager import AddonManager, safecall, traverse
@@ -104,5 +105,14 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         import uvloop
     except ImportError:
         return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
+
+    class Loop(uvloop.Loop):  # type: ignore[misc]  # no stubs for subclassing
+        def set_task_factory(self, factory: Hook | None) -> None:
+            super().set_task_factory(factory and partial(_without_eager_start, factory))
+
+    return Loop
+
+
+def _without_eager_start(factory: Hook, *arguments: object, eager_start: object = None, **named: object) -> object:
+    """uvloop hands on an argument that the eager task factory of Python 3.13.0 to 3.13.2 does not take."""
+    return factory(*arguments, **named)
