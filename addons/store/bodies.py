@@ -35,6 +35,7 @@ SMALLEST_CHUNK_BYTES = 128
 MOST_CHUNKS = 200_000
 LEVEL = 3
 COMPARE_BYTES = 1 << 16
+KEPT_FRAMES = 1000
 RUNS_BEFORE_FULL = 24
 """A recipe is written against the last full one while it adds no more runs than this."""
 
@@ -286,6 +287,7 @@ class BodyReader:
         except FileNotFoundError:
             raise BodyUnavailable(f"{path.parent.name}: bodies have expired") from None
         self._frames: dict[int, Frame] = {}
+        self._checked: set[int] = set()
 
     def body(self, place: Place) -> bytes:
         """Raises BodyUnavailable when a frame that it needs does not check."""
@@ -298,6 +300,19 @@ class BodyReader:
         if len(body) != place.size_bytes:
             raise BodyUnavailable(f"{place}: damaged")
         return body
+
+    def intact(self, place: Place) -> bool:
+        """Whether all that the body needs checks, at less cost than reading it."""
+        try:
+            frames = {place.frame, *(frame for frame, _, _ in self._runs(place))}
+            for frame in frames - self._checked:
+                self._content(frame)
+        except (IndexError, StopIteration, zstandard.ZstdError, BodyUnavailable):
+            return False
+        self._checked |= frames
+        if len(self._frames) > KEPT_FRAMES:
+            self._frames.clear()
+        return True
 
     def _runs(self, place: Place) -> tuple[Run, ...]:
         recipe = self._frame(place.frame).recipes[place.index]

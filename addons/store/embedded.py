@@ -33,7 +33,7 @@ from axonhub.addons.store.backend import (
 from axonhub.addons.store.bodies import BodyWriter
 from axonhub.addons.store.history import keep_sums
 from axonhub.addons.store.journal import sync_folder
-from axonhub.addons.store.partition import INDEX, PACK, TABLE, Records, open_partition, partitions
+from axonhub.addons.store.partition import PACK, TABLE, Records, SealedPartition, open_partition, partitions
 from axonhub.addons.store.reader import TraceReader
 
 log = logging.getLogger(__name__)
@@ -85,12 +85,12 @@ class Embedded:
         self._ended_s: dict[str, float] = {}
         """Sealed partition → when its last exchange ended."""
         interrupted: dict[str, Record] = {}
+        self.reader = TraceReader.open(root)
         self._hot = self._resume(interrupted)
         if len(self._hot.records.open_table):
             self._hot.records.open_table.truncate()
         if interrupted:
             self.append(list(interrupted.values()))
-        self.reader = TraceReader.open(root)
 
     def _remove_leftovers(self) -> None:
         for each in self.root.glob(DROPPED_PREFIX + "*"):
@@ -100,7 +100,8 @@ class Embedded:
         """Seal what was left open, go on with the newest partition when it is today's and has room."""
         hot = None
         for name in partitions(self.root):
-            if (self.root / name / INDEX).exists():
+            if (ended_s := sealed_end(self.root / name)) is not None:
+                self._ended_s[name] = ended_s
                 continue
             if hot is not None:
                 self._seal(hot)
@@ -165,6 +166,7 @@ class Embedded:
         if self._open:
             self.mark_open(old.records.open_table.all())
         self._seal(old)
+        self.reader.look_again()
 
     def _seal(self, hot: Hot) -> None:
         try:
@@ -206,6 +208,7 @@ class Embedded:
         gone = folder.with_name(DROPPED_PREFIX + folder.name)
         folder.rename(gone)
         sync_folder(self.root)
+        self.reader.look_again()
         shutil.rmtree(gone, ignore_errors=True)
         return Dropped(partitions=1, records=partition.summary.records, bytes=size)
 
@@ -233,9 +236,20 @@ class Embedded:
         return self.reader.health()
 
     def close(self) -> None:
-        self.reader.close()
-        self._hot.close()
-        os.close(self._lock)
+        """May be called again."""
+        if self._lock >= 0:
+            self.reader.close()
+            self._hot.close()
+            os.close(self._lock)
+            self._lock = -1
+
+
+def sealed_end(folder: Path) -> float | None:
+    """When its last exchange ended; None when it has no index that fits, so that it must be sealed (again)."""
+    try:
+        return SealedPartition(folder).summary.until_s
+    except (ValueError, FileNotFoundError):
+        return None
 
 
 def note_interrupted(records: Records, interrupted: dict[str, Record]) -> None:

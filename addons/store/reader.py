@@ -109,6 +109,10 @@ class TraceReader:
 
         return self._steadily(looked)
 
+    def look_again(self) -> None:
+        """The next call looks the folder through, however recently that was done."""
+        self._looked_s = float("-inf")
+
     def close(self) -> None:
         with self._lock:
             for each in self._partitions.values():
@@ -123,7 +127,7 @@ class TraceReader:
                     self._look()
                     return read()
                 except (Gone, FileNotFoundError):
-                    self._looked_s = float("-inf")
+                    self.look_again()
             self._look()
             return read()
 

@@ -152,6 +152,9 @@ class JournalStorage(Storage):
         fresh = JournalStorage(self.journal.path, self._indexed, observe=None)
         self.journal, self.shelves = fresh.journal, fresh.shelves
 
+    def living_bytes(self, table: str) -> int:
+        return sum(length for _, length, _ in self.shelf(table).spots.values())
+
     def _living_lines(self) -> Iterator[bytes]:
         for name, shelf in self.shelves.items():
             if not shelf.spots:
