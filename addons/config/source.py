@@ -59,12 +59,19 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if mark is None:
         position = getattr(error, "position", 0)
         return Problem("", text.count("\n", 0, position) + 1, "not YAML: a character that it does not allow", file=file)
-    line = (text.splitlines() or [""])[min(mark.line, text.count("\n"))] if text else ""
+    line = text.split("\n")[mark.line] if mark.line <= text.count("\n") else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return Problem("", mark.line + 1, "a tab cannot indent in YAML: use spaces", file=file)
     reason = getattr(error, "problem", None) or "cannot be read"
-    context = getattr(error, "context", None)
-    return Problem("", mark.line + 1, f"not YAML: {reason}" + (f" ({context})" if context else ""), file=file)
+    return Problem("", mark.line + 1, f"not YAML: {reason}{context_of(error)}", file=file)
+
+
+def context_of(error: yaml.YAMLError) -> str:
+    """What the parser was at, and where that began: an open quote is noticed at the end of the file only."""
+    context, mark = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if not context:
+        return ""
+    return f" ({context} from line {mark.line + 1})" if mark else f" ({context})"
 
 
 def line_of(node: yaml.Node) -> int:
