@@ -175,7 +175,6 @@ class _Writer:
         said: list[Json] = []
         calls: list[Json] = []
         thoughts: list[Thinking] = []
-        refusals: list[str] = []
         for part in turn.parts:
             match part:
                 case Thinking():
@@ -183,21 +182,28 @@ class _Writer:
                 case ToolCall():
                     calls.append(self._call(part))
                 case Refusal(text):
-                    refusals.append(text)
+                    said.append(self._refusal(text))
                 case Text():
                     said.append(self._text(part))
                 case _:
                     self._assistant_other(part, said)
         message: JsonObject = {"role": "assistant", "content": _joined(said)}
-        if refusals:
-            message["refusal"] = "".join(refusals)
         self._reasoning(message, thoughts, bool(calls), in_tool_loop)
         if calls:
             message["tool_calls"] = calls
         if turn.name is not None:
             message["name"] = turn.name
-        if message.keys() != _BARE or message["content"] is not None:
-            self._messages.append(message)
+        if message["content"] is None and not calls:
+            if message.keys() == _BARE:
+                return  # Nothing of this turn can be said here.
+            message["content"] = ""
+        self._messages.append(message)
+
+    def _refusal(self, text: str) -> JsonObject:
+        """Its own kind of part at OpenAI; elsewhere the model's words like any others."""
+        if self._dialect.openai_fields:
+            return {"type": "refusal", "refusal": text}
+        return {"type": "text", "text": text}
 
     def _assistant_other(self, part: Part, said: list[Json]) -> None:
         written = self._part(part) if isinstance(part, Document | Hosted | Unknown) else None
