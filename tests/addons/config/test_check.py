@@ -90,7 +90,7 @@ def test_an_archived_channel_serves_nothing_and_a_disabled_one_may_be_enabled(pr
     text = """
         channels:
           - {name: old, type: openai, supported_models: [m-1], status: archived}
-          - {name: off, type: openai, supported_models: [m-2], status: disabled}
+          - {name: idle, type: openai, supported_models: [m-2], status: disabled}
           - {name: waiting, type: openai, supported_models: [m-3], api_keys: ["${NOT_SET}"]}
         api_keys:
           - {name: me, key: k, profiles: [{name: p, models: [m-1, m-2, m-3]}]}

@@ -80,14 +80,14 @@ def test_one_look_finds_everything(problems: Problems) -> None:
         "13: warning: api_keys[0].profiles[0].model_mappings[3].from: "
         "never used: an earlier mapping matches 'twice' first (line 12)",
         "14: error: api_keys[0].profiles[0].model_mappings[4].from: required key is missing",
-        "15: error: api_keys[1].key: must be text: put it in quotes",
-        '18: error: channels[0].typ: unknown key, did you mean "type"?',
-        "19: error: channels[0].type: unknown channel type 'opnai', did you mean \"openai\"?",
-        '20: error: channels[0].wieght: unknown key, did you mean "weight"?',
-        "21: error: channels[0].weight: must be at most 100",
-        '24: error: prices[0].modl: unknown key, did you mean "model"?',
-        "24: error: prices[0].model: required key is missing",
-        "24: error: prices[0].output: must be a number",
+        "16: error: api_keys[1].key: must be text: put it in quotes",
+        '19: error: channels[0].typ: unknown key, did you mean "type"?',
+        "20: error: channels[0].type: unknown channel type 'opnai', did you mean \"openai\"?",
+        '21: error: channels[0].wieght: unknown key, did you mean "weight"?',
+        "22: error: channels[0].weight: must be at most 100",
+        '25: error: prices[0].modl: unknown key, did you mean "model"?',
+        "25: error: prices[0].model: required key is missing",
+        "25: error: prices[0].output: must be a number",
     ]
 
 
