@@ -23,6 +23,7 @@ from zlib import crc32
 import zstandard
 
 from axonhub.addons.store.backend import BodyUnavailable, SyncFailed, WriteFailed
+from axonhub.addons.store.journal import write_all
 
 MAGIC = b"axb1"
 HEAD = struct.Struct("<4sIII")
@@ -226,14 +227,12 @@ class BodyWriter:
 
     def _append(self, frame: bytes) -> None:
         try:
-            written = os.write(self._fd, frame)
+            write_all(self._fd, frame)
         except OSError as error:
             raise WriteFailed(f"{self.path.name}: {error.strerror}") from error
         finally:
             # Half a frame is harmless, nothing refers to it; but the next one must know where it begins.
             self.size_bytes = os.fstat(self._fd).st_size
-        if written < len(frame):
-            raise WriteFailed(f"{self.path.name}: short write")
         self._dirty = True
 
     def _learn(self, added: dict[bytes, Run]) -> None:

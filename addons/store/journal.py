@@ -9,7 +9,6 @@ closed by the next writer. So no fault, and no bug in recovery, can take a recor
 writes (flock); any number may read meanwhile. **Not** thread-safe: each thread opens its own.
 """
 
-import errno
 import fcntl
 import os
 import re
@@ -136,9 +135,7 @@ class Journal:
         data = b"".join(lines)
         start = self.scanned
         try:
-            written = os.write(self._fd, data)
-            if written < len(data):
-                raise OSError(errno.ENOSPC, "short write")
+            write_all(self._fd, data)
         except OSError as error:
             self._roll_back(start)
             raise WriteFailed(f"{self.path.name}: {error.strerror}") from error
@@ -171,6 +168,13 @@ class Journal:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """One call, unless the disk is nearly full: then the second says what is wrong."""
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, data[written:])
 
 
 def open_for_writing(path: Path) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 import orjson
 
@@ -255,7 +255,7 @@ class TraceWriter:
             document["bodies"] = refs
         if missing:
             document["bodies_shed"] = missing
-        return without_credentials(document)
+        return cast(Record, without_credentials(document))
 
     def _put(self, item: Item) -> tuple[Mapping[str, str], tuple[str, ...]]:
         """References, and the names of bodies that are not kept."""
@@ -309,16 +309,18 @@ class TraceWriter:
             log.warning("store: since start %d records refused, %d lost, %d bodies shed", *counts)
 
 
-def without_credentials(document: dict[str, Json]) -> dict[str, Json]:
-    """Records are made without headers; should one get in, it stays out of the file. Changes the document itself."""
-    for name, value in document.items():
-        if name.lower() in CREDENTIALS:
-            document[name] = "[removed]"
-        elif isinstance(value, Mapping):
-            document[name] = without_credentials(dict(value))
-        elif isinstance(value, list | tuple):
-            document[name] = [without_credentials(dict(each)) if isinstance(each, Mapping) else each for each in value]
-    return document
+def without_credentials(value: Json, depth: int = DEEPEST) -> Json:
+    """Records are made without headers; should one get in, it stays out of the file."""
+    match value:
+        case Mapping() if depth:
+            return {
+                name: "[removed]" if str(name).lower() in CREDENTIALS else without_credentials(each, depth - 1)
+                for name, each in value.items()
+            }
+        case list() | tuple() if depth:
+            return [without_credentials(each, depth - 1) for each in value]
+        case _:
+            return value
 
 
 def storable(record: Record) -> Record:
