@@ -85,8 +85,8 @@ def test_one_look_finds_everything(problems: Problems) -> None:
         "20: error: channels[0].type: unknown channel type 'opnai', did you mean \"openai\"?",
         '21: error: channels[0].wieght: unknown key, did you mean "weight"?',
         "22: error: channels[0].weight: must be at most 100",
-        '25: error: prices[0].modl: unknown key, did you mean "model"?',
         "25: error: prices[0].model: required key is missing",
+        '25: error: prices[0].modl: unknown key, did you mean "model"?',
         "25: error: prices[0].output: must be a number",
     ]
 
