@@ -73,8 +73,11 @@ def join(parts: list[Expansion]) -> Expansion:
 def shield(text: str) -> tuple[str, tuple[str, ...]]:
     """Puts a token without meaning to YAML in place of each plain reference, and returns these beside the text.
 
-    Braces end a plain scalar inside `{…}` and `[…]`, so `{web_password: ${PASSWORD:-}}` would not be YAML.
+    Braces end a plain scalar inside `{…}` and `[…]`, so `{web_password: ${PASSWORD:-}}` would not be YAML. A text that
+    holds such a token itself stays as it is.
     """
+    if "\ue000" in text:
+        return text, ()
     references: list[str] = []
 
     def token(found: re.Match[str]) -> str:
@@ -85,4 +88,4 @@ def shield(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def unshield(text: str, references: tuple[str, ...]) -> str:
-    return SHIELD.sub(lambda found: references[int(found[1])], text) if "\ue000" in text else text
+    return SHIELD.sub(lambda found: references[int(found[1])], text) if references else text

@@ -50,6 +50,8 @@ def read_document(content: bytes, file: str, environ: Mapping[str, str]) -> Docu
         return Reader(loader, Document(file), references, environ).read_file(node)
     except yaml.YAMLError as error:
         return syntax_problem(error, text, file)
+    except RecursionError:
+        return Problem("", 1, "nested too deeply", file=file)
     finally:
         loader.dispose()
 
@@ -165,7 +167,10 @@ class Reader:
         return values
 
     def read_scalar(self, node: yaml.Node, mark: Mark) -> object:
-        value = self.loader.construct_object(node)
+        try:
+            value = self.loader.construct_object(node)
+        except ValueError:  # looks like a date or number and is none
+            value = node.value
         if not isinstance(value, str):
             return value
         text = unshield(value, self.references)

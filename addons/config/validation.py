@@ -31,6 +31,8 @@ ROUTING_KEYS = frozenset(
 MESSAGES = {
     "missing": "required key is missing",
     "string_type": "must be text: put it in quotes",
+    "path_type": "must be text: put it in quotes",
+    "finite_number": "must be a number",
     "string_too_short": "must not be empty",
     "string_pattern_mismatch": "holds a character that is not allowed here",
     "int_type": "must be a whole number",

@@ -32,10 +32,8 @@ METACHARACTERS = frozenset(".^$*+?{}[]\\|()")
 def parse_duration(value: object) -> float:
     """Seconds from `600s`, `1h30m`, `500ms`, `30d` or a plain number of seconds."""
     text = plain_number(value)
-    if DURATION.fullmatch(text):
-        return sum(float(number) * DURATION_UNITS_S[unit] for number, unit in DURATION_PART.findall(text))
     try:
-        seconds = float(text)
+        seconds = sum_of_parts(text) if DURATION.fullmatch(text) else float(text)
     except ValueError:
         seconds = -1.0
     if seconds < 0 or not math.isfinite(seconds):
@@ -43,12 +41,17 @@ def parse_duration(value: object) -> float:
     return seconds
 
 
+def sum_of_parts(text: str) -> float:
+    return sum(float(number) * DURATION_UNITS_S[unit] for number, unit in DURATION_PART.findall(text))
+
+
 def parse_size(value: object) -> int:
     """Bytes from `64MB` (powers of 1000), `64MiB` (powers of 1024) or a plain number of bytes."""
     found = SIZE.fullmatch(plain_number(value))
-    if found is None or found[2].lower() not in SIZE_UNITS_BYTES:
+    size_bytes = float(found[1]) * SIZE_UNITS_BYTES.get(found[2].lower(), math.nan) if found else math.nan
+    if not math.isfinite(size_bytes):
         raise ValueError("must be a size such as 64MB, 64MiB or 512KB; a plain number is bytes")
-    return round(float(found[1]) * SIZE_UNITS_BYTES[found[2].lower()])
+    return round(size_bytes)
 
 
 def parse_count(value: object) -> int:

@@ -41,6 +41,7 @@ def refusal(text: str | bytes) -> str:
         (b"a: 1\nb: \xff\n", "2: not UTF-8 text"),
         ("a: 1\nb: \x00\n", "2: not YAML: a character that it does not allow"),
         ("a: &a [*a]\n", "1: not YAML: "),
+        ("a: " + "[" * 5000 + "]" * 5000, "1: nested too deeply"),
     ],
 )
 def test_what_is_no_yaml_mapping_is_refused_with_its_line(text: str | bytes, complaint: str) -> None:
@@ -106,6 +107,14 @@ def test_references_work_in_quotes_and_blocks() -> None:
     document = read("a: \"<${X}>\"\nb: '${X:-it}'\nc: |\n  one ${X}\n  two\n", X="x")
 
     assert document.data == {"a": "<x>", "b": "x", "c": "one x\ntwo\n"}
+
+
+def test_what_only_looks_like_a_date_is_text() -> None:
+    assert read("a: 2025-13-01\n").data == {"a": "2025-13-01"}
+
+
+def test_a_character_that_loading_uses_itself_may_stand_in_the_file() -> None:
+    assert read('a: "\ue0000\ue001"\nb: ${X}\n', X="x").data == {"a": "\ue0000\ue001", "b": "x"}
 
 
 def test_a_byte_order_mark_is_no_part_of_the_file() -> None:
