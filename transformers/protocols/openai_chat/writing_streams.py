@@ -96,7 +96,8 @@ class ChatStreamWriter:
                 return self._text(index, text)
             case ArgumentsDelta(index, text):
                 return self._arguments(index, text)
-            case Start(id):
+            case Start(id, _, usage):
+                self._usage = self._usage.updated(usage)
                 return self._start(id)
             case PartStarted(index, part):
                 return self._part(index, part)
@@ -200,8 +201,11 @@ class ChatStreamWriter:
         call.argued = True
         if self._legacy:
             return b"" if call.index else self._delta({"function_call": {"arguments": text}})
+        return self._argue(call, text, {})
+
+    def _argue(self, call: _Call, text: str, beside: JsonObject) -> bytes:
         said: JsonObject = {"custom": {"input": text}} if call.custom else {"function": {"arguments": text}}
-        return self._delta({"tool_calls": [{"index": call.index, **said}]})
+        return self._delta({"tool_calls": [{"index": call.index, **said, **beside}]})
 
     def _end_part(self, index: int) -> bytes:
         call = self._calls.get(index)
@@ -213,7 +217,8 @@ class ChatStreamWriter:
         if index in self._calls:
             if self._legacy:
                 return b""
-            return self._delta({"tool_calls": [{"index": self._calls[index].index, **_signed(signature)}]})
+            # openai-python asserts that every delta of a function's call has a `function`.
+            return self._argue(self._calls[index], "", _signed(signature))
         part = self._texts.get(index)
         is_thought = part is not None and part.field == "reasoning_content"
         return self._carry(index, carried(signature)) if is_thought else b""
