@@ -89,7 +89,8 @@ class GeminiStreamReader:
         stop = self._stop()
         if isinstance(stop, Failure):
             return self._fail(stop)
-        return [*self._end_text(), *self._ledger.end_all(), Stop(stop), End()]
+        usage = [UsageTold(self._usage)] if self._usage.known else []
+        return [*self._end_text(), *self._ledger.end_all(), *usage, Stop(stop), End()]
 
     def whole(self) -> list[Event]:
         """The end of a whole answer, which needs no reason to be complete."""
