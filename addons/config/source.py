@@ -14,7 +14,8 @@ from axonhub.addons.config.document import Document, Mark, join_path
 from axonhub.addons.config.expansion import Expansion, expand, shield, unshield
 from axonhub.addons.config.problems import Problem
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The fast one where libyaml is there; both keep the line of every node."""
 
 OWNED = re.compile(r"((?:channels|api_keys)\[[0-9]+\])\.(\w+).*")
 """The path of a value that belongs to a channel or key: its owner's path, the key in it."""
@@ -31,29 +32,26 @@ class Unset:
 UNSET = Unset()
 
 
-def read_document(content: bytes, file: str, environ: Mapping[str, str]) -> Document | Problem:
+def read_document(
+    content: bytes, file: str, environ: Mapping[str, str], loader_type: type[yaml.SafeLoader] = LOADER
+) -> Document | Problem:
     """A problem alone when the text is no YAML mapping at all."""
     try:
-        text = content.decode("utf-8-sig")
+        text, references = shield(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         return Problem("", content.count(b"\n", 0, error.start) + 1, "not UTF-8 text", file=file)
-    text, references = shield(text)
-    loader = LOADER(text)
     try:
+        loader = loader_type(text)
         node = loader.get_single_node()
-        if node is None:
-            return Problem("", 1, "the file is empty", file=file)
-        if not isinstance(node, yaml.MappingNode):
-            return Problem(
-                "", line_of(node), "must begin with sections such as `server:`, not a list or value", file=file
-            )
-        return Reader(loader, Document(file), references, environ).read_file(node)
+        if isinstance(node, yaml.MappingNode):
+            return Reader(loader, Document(file), references, environ).read_file(node)
     except yaml.YAMLError as error:
         return syntax_problem(error, text, file)
     except RecursionError:
         return Problem("", 1, "nested too deeply", file=file)
-    finally:
-        loader.dispose()
+    if node is None:
+        return Problem("", 1, "the file is empty", file=file)
+    return Problem("", line_of(node), "must begin with sections such as `server:`, not a list or value", file=file)
 
 
 def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
