@@ -336,14 +336,8 @@ def test_members_without_a_field_become_extensions_by_their_path():
         output_config={"task_budget": {"total": 9}},
         tools=[{"name": "a", "input_examples": [{}], "defer_loading": None}],
         messages=[
-            {
-                "role": "user",
-                "content": [{"type": "image", "source": {"type": "url", "url": "u"}, "transformations": {}}],
-            },
-            {
-                "role": "assistant",
-                "content": [{"type": "tool_use", "id": "t", "name": "a", "input": {}, "caller": {"type": "direct"}}],
-            },
+            {"role": "user", "content": [image]},
+            {"role": "assistant", "content": [call]},
             {"role": "user", "content": "x", "clear_at": "never"},
         ],
     )

@@ -55,11 +55,11 @@ def history(turns: tuple[Turn, ...], dialect: Dialect, losses: list[Loss]) -> tu
             Loss("messages[0]", "the conversation begins with the assistant; a user's line was put before it")
         )
         turns = (Turn("user", (Text(_FIRST_WORDS),)), *turns)
-    return (*turns[:-1], _without_last_space(turns[-1]))
+    return turns
 
 
 def _own_thinking(turns: tuple[Turn, ...], dialect: Dialect, losses: list[Loss]) -> tuple[Turn, ...]:
-    """Without the reasoning that another provider minted or nobody signed, and without what no words follow."""
+    """Without the reasoning that another provider minted or nobody signed."""
     kept: list[Turn] = []
     dropped = 0
     for turn in turns:
@@ -67,8 +67,6 @@ def _own_thinking(turns: tuple[Turn, ...], dialect: Dialect, losses: list[Loss])
             kept.append(turn)
             continue
         parts = [part for part in turn.parts if not isinstance(part, Thinking) or _replayable(part, dialect)]
-        while parts and isinstance(parts[-1], Thinking):
-            parts.pop()  # a turn must not end with thinking
         dropped += len(turn.parts) - len(parts)
         kept.append(turn if len(parts) == len(turn.parts) else replace(turn, parts=tuple(parts)))
     if dropped:
@@ -84,16 +82,6 @@ def _replayable(part: Thinking, dialect: Dialect) -> bool:
     return part.signature is not None and part.signature.origin == dialect.signature_origin
 
 
-def _without_last_space(turn: Turn) -> Turn:
-    """A prefill must not end in white space."""
-    if turn.role != "assistant" or not isinstance(last := turn.parts[-1], Text):
-        return turn
-    words = last.text.rstrip()
-    return (
-        turn if words == last.text else replace(turn, parts=(*turn.parts[:-1], replace(last, text=words, native=None)))
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class BlockWriter:
     """Writes the blocks of one request."""
@@ -101,11 +89,21 @@ class BlockWriter:
     names: NameTable
     losses: list[Loss]
 
-    def message(self, turn: Turn, path: str) -> JsonObject | None:
+    def messages(self, turns: tuple[Turn, ...]) -> list[Json]:
+        written = (self._message(turn, f"messages[{index}]") for index, turn in enumerate(turns))
+        messages = [message for message in written if message is not None]
+        if messages[-1]["role"] == "assistant":
+            _trim(messages[-1]["content"])
+        return list(messages)
+
+    def _message(self, turn: Turn, path: str) -> JsonObject | None:
         """None: all that an assistant or the system said here was another provider's own. Unsupported for a user."""
         if turn.name is not None:
             self.losses.append(Loss(f"{path}.name", "Anthropic's messages bear no name", "info"))
         blocks = self.blocks(turn.parts, path)
+        while turn.role == "assistant" and blocks and _is_thinking(blocks[-1]):
+            blocks.pop()
+            self.lose(path, "thinking that no words follow is left out")
         if not blocks and turn.role == "user":
             raise Unsupported("nothing in this message can be said to Anthropic", path)
         return {"role": turn.role, "content": blocks} if blocks else None
@@ -233,6 +231,16 @@ def _marked(block: JsonObject, mark: CacheMark | None) -> JsonObject:
 
 def _native(native: Native | None) -> JsonObject | None:
     return native.value if native is not None and native.protocol == NAME else None
+
+
+def _trim(blocks: Json) -> None:
+    """A prefill must not end in white space."""
+    if isinstance(blocks, list) and isinstance(last := blocks[-1], dict) and isinstance(words := last.get("text"), str):
+        blocks[-1] = last | {"text": words.rstrip()}
+
+
+def _is_thinking(block: Json) -> bool:
+    return isinstance(block, dict) and block["type"] in ("thinking", "redacted_thinking")
 
 
 def _is_own(block: JsonObject) -> bool:

@@ -57,16 +57,16 @@ def write_request(request: Request, dialect: Dialect) -> Written:
     plan = thinking_plan(request, turns, dialect, losses)
     tools = _tools(request, dialect, names, losses)
     writer = BlockWriter(names, losses)
-    messages = [writer.message(turn, f"messages[{index}]") for index, turn in enumerate(turns)]
+    messages = writer.messages(turns)
     body: dict[str, Json] = {"model": request.model, "max_tokens": plan.max_tokens}
     if system := _system(request, dialect, losses):
         body["system"] = system
     if tools:
         body["tools"] = tools
-        body |= _tool_choice(request, names)
+        body |= _tool_choice(request, names, {str(tool.get("name")) for tool in _objects(tools)})
     else:
         _leave_choice(request, losses)
-    body["messages"] = [message for message in messages if message is not None]
+    body["messages"] = messages
     body |= _thinking(request, plan, dialect, losses)
     body |= _sampling(request, plan, dialect, losses)
     body |= _rest(request, losses)
@@ -180,10 +180,10 @@ def _hosted(tool: HostedTool, path: str, request: Request, dialect: Dialect, los
     return None
 
 
-def _tool_choice(request: Request, names: NameTable) -> JsonObject:
+def _tool_choice(request: Request, names: NameTable, known: set[str]) -> JsonObject:
     choice, wire = request.tool_choice, None
     if choice is not None:
-        wire = _choice(choice, request, names)
+        wire = _choice(choice, request, names, known)
     if request.parallel_tool_calls is False and (choice is None or choice.mode != "none"):
         wire = (wire or {"type": "auto"}) | {"disable_parallel_tool_use": True}
     return {} if wire is None else {"tool_choice": wire}
@@ -198,11 +198,14 @@ def _leave_choice(request: Request, losses: list[Loss]) -> None:
         losses.append(Loss("tool_choice", "there are no tools to choose from", "info"))
 
 
-def _choice(choice: ToolChoice, request: Request, names: NameTable) -> JsonObject:
+def _choice(choice: ToolChoice, request: Request, names: NameTable, known: set[str]) -> JsonObject:
     if choice.mode == "none":
         return {"type": "none"}
     if _is_named(choice):
-        return {"type": "tool", "name": _chosen_name(choice.allowed[0], request, names)}
+        name = _chosen_name(choice.allowed[0], request, names)
+        if name not in known:
+            raise Unsupported(f"names {name!r}, which is none of the tools", "tool_choice")
+        return {"type": "tool", "name": name}
     return {"type": "any" if choice.mode == "required" else "auto"}
 
 
