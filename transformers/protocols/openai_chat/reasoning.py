@@ -118,6 +118,8 @@ def _split(text: str, details: list[JsonObject]) -> list[Thinking]:
     for detail in details:
         length = as_count(detail.get("text_length")) or 0
         share, rest = rest[:length], rest[length:]
+        if len(share) < length:
+            return [Thinking(text)]
         thoughts.append(_thought(share, detail))
         if share:
             rest = rest.removeprefix(SEPARATOR)

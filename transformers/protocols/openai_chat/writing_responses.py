@@ -5,6 +5,7 @@ from typing import Final
 
 from axonhub.transformers.carriers import carried
 from axonhub.transformers.citations import chat_annotation, web_citation
+from axonhub.transformers.fields import as_mapping
 from axonhub.transformers.hub.parts import Image, Inline, Link, Part, Refusal, Text, Thinking, ToolCall
 from axonhub.transformers.hub.requests import FunctionTool, Request
 from axonhub.transformers.hub.responses import Response
@@ -142,11 +143,11 @@ def write_annotations(annotations: tuple[JsonObject, ...], start: int, end: int)
 
 
 def _annotation(annotation: JsonObject, start: int, end: int) -> JsonObject | None:
-    if "url_citation" in annotation:
-        return annotation  # chat's own shape
     citation = web_citation(annotation)
     if citation is None:
         return None
+    if isinstance(own := annotation.get("url_citation"), dict):  # chat's own shape counts in the whole content
+        return {**annotation, "url_citation": as_mapping(chat_annotation(citation, end)["url_citation"]) | own}
     placed = replace(citation, start=_moved(citation.start, start), end=_moved(citation.end, start))
     return chat_annotation(placed if placed.start is not None else replace(placed, start=start), end)
 
