@@ -3,8 +3,7 @@
 from base64 import b64decode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from axonhub.transformers.carriers import (
     carried,

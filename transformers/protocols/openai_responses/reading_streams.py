@@ -4,6 +4,7 @@ Indexes name the items: some servers give an item another id when it is done. Wh
 the event that ends it, and what has no such event from the terminal event's whole response.
 """
 
+import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Final
 
@@ -280,10 +281,20 @@ class ResponsesStreamReader:
 def _parsed(data: str) -> JsonObject:
     try:
         obj: Json = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Unreadable("an event of the stream is not JSON") from error
+    except orjson.JSONDecodeError:
+        obj = _repaired(data)
     if not isinstance(obj, dict):
         raise Unreadable("an event of the stream is not an object")
+    return obj
+
+
+def _repaired(data: str) -> Json:
+    """Servers that cut text by UTF-16 units send half a surrogate pair, which the fast parser refuses."""
+    try:
+        whole = json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace")
+        obj: Json = orjson.loads(whole)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("an event of the stream is not JSON") from error
     return obj
 
 

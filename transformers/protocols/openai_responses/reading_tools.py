@@ -64,7 +64,8 @@ def _named(
 def _namespace(value: JsonObject, path: str, rest: JsonObject) -> list[Tool]:
     """The members of a group, each with the group around it as its native value: so the group can be made again."""
     name = needed(text(value, "name", path) or None, "name", path)
-    note_rest(rest, value, _NAMESPACE, "tools[]")
+    # A group's description that repeats its name says nothing that could be lost.
+    note_rest(rest, value, _NAMESPACE | {"description"} if value.get("description") == name else _NAMESPACE, "tools[]")
     head = {member: each for member, each in value.items() if member != "tools"}
     tools: list[Tool] = []
     for index, member in enumerate(objects(value, "tools", path) or ()):
