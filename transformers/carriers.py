@@ -1,8 +1,8 @@
 """Carriers: a provider's signature on its way through a client whose protocol has no place for it.
 
 Text form: `gw1.<origin>.<payload>`, redacted reasoning `gw1r.<origin>.<payload>`, the signature of a tool call
-`gw1c.<origin>.<call id>.<payload>`; payload and call id are unpadded base64url. Gemini's SDKs accept only standard base64
-in their signature field, so for them the whole text is encoded once more.
+`gw1c.<origin>.<call id>.<payload>`; payload and call id are unpadded base64url. Gemini's SDKs accept only standard
+base64 in their signature field, so for them the whole text is encoded once more.
 A carrier proves nothing: a client could write one. The provider that minted the value checks it; we only route it back.
 """
 
@@ -21,7 +21,7 @@ def carried(signature: Signature) -> str:
 
 
 def carried_back(text: str) -> Signature | None:
-    """The signature in a carrier; None when the text is not a whole carrier of ours (then it is somebody's own signature)."""
+    """The signature in a carrier; None when the text is no whole carrier of ours (then it is somebody's own signature)."""
     return _unpacked(_SIGNATURE, text)
 
 

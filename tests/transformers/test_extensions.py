@@ -19,7 +19,7 @@ def test_each_extension_of_another_protocol_is_a_loss() -> None:
 def test_what_must_not_be_left_away_is_refused() -> None:
     request = Request("m", (), native_only={"a/x": ("previous_response_id",)})
 
-    with pytest.raises(Unsupported, match="^previous_response_id: "):
+    with pytest.raises(Unsupported, match=r"^previous_response_id: "):
         leave_behind(request, "b/y", [])
 
 

@@ -120,8 +120,8 @@ def test_a_written_response_has_every_member_and_passes_openais_own_types():
     OpenAiResponse.model_validate(body)
     assert set(body) >= set(
         "id object created_at completed_at status incomplete_details model previous_response_id instructions output "
-        "error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty top_logprobs "
-        "temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata "
+        "error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty "
+        "top_logprobs temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata "
         "safety_identifier prompt_cache_key".split()
     )
     assert (body["usage"], body["status"], body["service_tier"]) == (USAGE, "completed", "flex")
