@@ -58,10 +58,11 @@ def write_index(path: Path, shelf: Shelf, summary: Summary, generation: str, jou
     for name, postings in shelf.postings.items():
         hashed: dict[int, list[int]] = {}
         for value, doc_ids in postings.items():
-            hashed.setdefault(value_hash(value), []).extend(position[each] for each in doc_ids if each in position)
+            hashed.setdefault(value_hash(value), []).extend(doc_ids)
         order, starts, places = sorted(hashed), [0], array("I")
         for each in order:
-            places.extend(sorted(set(hashed[each])))
+            # Without those of deleted documents, and each once, though a replaced one stands there twice.
+            places.extend(sorted({position[doc_id] for doc_id in hashed[each] if doc_id in position}))
             starts.append(len(places))
         sections[f"{name}.hashes"] = ("Q", little_endian(array("Q", order)))
         sections[f"{name}.starts"] = ("I", little_endian(array("I", starts)))

@@ -3,6 +3,9 @@
 from collections import deque
 from collections.abc import Callable
 
+MOST_KEYS = 10_000
+"""From so many on, those that have expired are looked for."""
+
 
 class LocalState:
     """Fulfils SharedState. **Not** thread-safe: it belongs to the event loop. `clock` is monotonic, in seconds."""
@@ -31,7 +34,10 @@ class LocalState:
         return channel or None
 
     def set_affinity(self, key: str, channel: str, ttl_s: float) -> None:
-        self._affinity[key] = (channel, self._clock() + ttl_s)
+        now_s = self._clock()
+        if len(self._affinity) >= MOST_KEYS:
+            self._affinity = {each: kept for each, kept in self._affinity.items() if kept[1] > now_s}
+        self._affinity[key] = (channel, now_s + ttl_s)
 
     def add(self, counter: str, amount: int) -> int:
         self._counters[counter] = self._counters.get(counter, 0) + amount

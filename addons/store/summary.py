@@ -73,19 +73,19 @@ class Summary:
         self.last_id = max(self.last_id, request_id)
         self.since_s = min(self.since_s, started)
         self.until_s = max(self.until_s, started, number(record.get("ended_ts")))
-        hour, added = int(started) // HOUR_S * HOUR_S, counted(record)
+        hour = int(started) // HOUR_S * HOUR_S
+        added = [(place, amount) for place, amount in enumerate(counted(record)) if amount]
         for dimension, value in values(record):
             self._sum(hour, dimension, value, added)
 
-    def _sum(self, hour: int, dimension: Dimension, value: str, added: list[int]) -> None:
+    def _sum(self, hour: int, dimension: Dimension, value: str, added: list[tuple[int, int]]) -> None:
         total = self.sums.get((hour, dimension, value))
         if total is None:
             if len(self.sums) > MOST_VALUES * len(DIMENSIONS):
                 value = OTHER
             total = self.sums.setdefault((hour, dimension, value), [0] * len(COUNTERS))
-        for place, amount in enumerate(added):
-            if amount:
-                total[place] += amount
+        for place, amount in added:
+            total[place] += amount
 
     def overlaps(self, since_s: float | None, until_s: float | None) -> bool:
         return (since_s is None or self.until_s >= since_s) and (until_s is None or self.since_s < until_s)

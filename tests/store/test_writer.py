@@ -270,7 +270,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
 writer = TraceWriter.open(StoreSettings(Path(sys.argv[1]), retry_s=0.01, queue_items=100))
 accepted = []
 for number in range(2000):
-    if writer.submit(Finished({"id": f"req_{number}", "text": "x" * 100}, {"request": random.Random(number).randbytes(800)})):
+    body = random.Random(number).randbytes(800)
+    if writer.submit(Finished({"id": f"req_{number}", "text": "x" * 100}, {"request": body})):
         accepted.append(f"req_{number}")
     if number % 50 == 0:
         writer.flush(0.05)
