@@ -163,7 +163,7 @@ class Reader:
         told = "".join(block.pieces)
         if block.freeform:
             return self._ledger.arguments(index, freeform_input(told or block.given))
-        return [] if told else self._ledger.arguments(index, block.given)
+        return [] if told else self._ledger.arguments(index, block.given or "{}")
 
     def _whole(self, index: int, block: _Block) -> list[Event]:
         """A block that the hub takes only whole: redacted thinking, or one of the provider's own tools."""
