@@ -543,7 +543,7 @@ def test_case_100_an_error_says_so_and_case_099_nothing_is_an_empty_string():
     assert [item["output"] for item in written_items(*turns)[4:]] == ["Error: no such file", "Error: gone", ""]
 
 
-def test_images_and_files_stay_inside_an_output():
+def test_case_151_and_152_images_and_files_stay_inside_an_output():
     png = "iVBORw0KGgoAAAANSUhEUg=="
     parts = (Text("see"), Image(Inline("image/jpeg", png)), Document(Inline("application/pdf", "aGk=")))
     turns = (USER, Turn("assistant", (LS,)), Turn("user", (ToolResult("call_1", parts),)))
