@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from axonhub.transformers.hub.parts import Image, Inline, Signature, Text, Thinking, ToolCall, ToolResult
 from axonhub.transformers.hub.requests import Turn

@@ -35,6 +35,11 @@ class Usage:
         return any(getattr(self, each.name) is not None for each in fields(self))
 
     def updated(self, later: "Usage") -> "Usage":
-        """This usage with every figure that `later` tells; streams tell cumulative figures in pieces."""
+        """This usage with every figure that `later` tells; streams tell cumulative figures in pieces.
+
+        Cache writes that come later without lifetimes are the sum of those that came with them (Anthropic's streams).
+        """
         told = {each.name: getattr(later, each.name) for each in fields(later)}
+        if later.cache_write_5m_tokens is not None and later.cache_write_1h_tokens is None:
+            told["cache_write_5m_tokens"] = max(0, later.cache_write_5m_tokens - (self.cache_write_1h_tokens or 0))
         return Usage(**{name: getattr(self, name) if value is None else value for name, value in told.items()})
