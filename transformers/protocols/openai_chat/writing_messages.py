@@ -34,7 +34,7 @@ from axonhub.transformers.hub.parts import (
 from axonhub.transformers.hub.requests import Request, ToolReference, Turn
 from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.media import COMMON_IMAGES, data_url, with_true_media_type
-from axonhub.transformers.pairing import paired
+from axonhub.transformers.pairing import is_empty, paired
 from axonhub.transformers.protocol import Loss, Unsupported
 from axonhub.transformers.protocols.openai_chat.names import NAME
 from axonhub.transformers.reminders import is_billing_block, reminded
@@ -60,8 +60,9 @@ def write_messages(
 ) -> list[Json]:
     """All messages of a request; `note` is one more line of system prompt of our own. Unsupported."""
     turns = reminded(request.turns) if dialect.middle_system == "reminder" else request.turns
-    writer = _Writer(request, dialect, names, losses)
-    return writer.conversation(paired(turns, losses, merge=False), note)
+    # Most histories need no putting in order, and looking is a third of the price of doing.
+    ordered = turns if _is_in_order(turns) else paired(turns, losses, merge=False)
+    return _Writer(request, dialect, names, losses).conversation(ordered, note)
 
 
 class _Writer:
@@ -79,7 +80,7 @@ class _Writer:
 
     def conversation(self, turns: tuple[Turn, ...], note: str) -> list[Json]:
         self._system(self._request.system, note)
-        loop_start = _tool_loop_start(turns)
+        loop_start = _tool_loop_start(turns) if self._dialect.reasoning_replay == "tool_loop" else -1
         for index, turn in enumerate(turns):
             if turn.role == "assistant":
                 self._attach()
@@ -87,7 +88,7 @@ class _Writer:
             elif turn.role == "system":
                 self._attach()
                 self._append(self._dialect.middle_system, self._parts(turn.parts), turn.name)
-            elif any(type(part) is ToolResult for part in turn.parts):
+            elif type(turn.parts[0]) is ToolResult:
                 self._results(turn)
             else:
                 self._user(turn.parts, turn.name)
@@ -172,23 +173,23 @@ class _Writer:
     # -- assistant
 
     def _assistant(self, turn: Turn, in_tool_loop: bool) -> None:
-        said: list[Json] = []
+        said: list[JsonObject] = []
         calls: list[Json] = []
         thoughts: list[Thinking] = []
         for part in turn.parts:
-            match part:
-                case Thinking():
-                    thoughts.append(part)
-                case ToolCall():
-                    calls.append(self._call(part))
-                case Refusal(text):
-                    said.append(self._refusal(text))
-                case Text():
-                    said.append(self._text(part))
-                case _:
-                    self._assistant_other(part, said)
+            if isinstance(part, ToolCall):
+                calls.append(self._call(part))
+            elif isinstance(part, Text):
+                said.append(self._text(part))
+            elif isinstance(part, Thinking):
+                thoughts.append(part)
+            elif isinstance(part, Refusal):
+                said.append(self._refusal(part.text))
+            else:
+                self._assistant_other(part, said)
         message: JsonObject = {"role": "assistant", "content": _joined(said)}
-        self._reasoning(message, thoughts, bool(calls), in_tool_loop)
+        if thoughts or in_tool_loop:
+            self._reasoning(message, thoughts, bool(calls), in_tool_loop)
         if calls:
             message["tool_calls"] = calls
         if turn.name is not None:
@@ -205,7 +206,7 @@ class _Writer:
             return {"type": "refusal", "refusal": text}
         return {"type": "text", "text": text}
 
-    def _assistant_other(self, part: Part, said: list[Json]) -> None:
+    def _assistant_other(self, part: Part, said: list[JsonObject]) -> None:
         written = self._part(part) if isinstance(part, Document | Hosted | Unknown) else None
         if written is not None and written.get("type") == "text":
             said.append(written)
@@ -374,13 +375,40 @@ class _Writer:
         return None
 
 
-def _joined(said: list[Json]) -> Json:
+def _joined(said: list[JsonObject]) -> Json:
     """Assistant text is one string, unless a cache mark needs a part of its own."""
     if not said:
         return None
-    if any(isinstance(part, dict) and part.keys() != _PLAIN_TEXT for part in said):
-        return said
-    return "".join(str(part["text"]) for part in said if isinstance(part, dict))
+    if len(said) == 1:
+        return said[0]["text"] if said[0].keys() == _PLAIN_TEXT else [said[0]]
+    if any(part.keys() != _PLAIN_TEXT for part in said):
+        return [*said]
+    return "".join(str(part["text"]) for part in said)
+
+
+def _is_in_order(turns: tuple[Turn, ...]) -> bool:
+    """Is every call answered by the results that open the next turn, in order, and is nothing empty?"""
+    asked: list[str] = []
+    seen: set[str] = set()
+    for turn in turns:
+        parts = turn.parts
+        if asked:
+            answers = [part.call_id for part in parts[: len(asked)] if type(part) is ToolResult]
+            if answers != asked or turn.role != "user":
+                return False
+            parts = parts[len(asked) :]
+            asked = []
+        elif not parts:
+            return False
+        for part in parts:
+            if type(part) is ToolCall:
+                if part.id in seen or turn.role != "assistant":
+                    return False
+                seen.add(part.id)
+                asked.append(part.id)
+            elif type(part) is ToolResult or is_empty(part):
+                return False
+    return not asked
 
 
 def _tool_loop_start(turns: tuple[Turn, ...]) -> int:
@@ -388,7 +416,7 @@ def _tool_loop_start(turns: tuple[Turn, ...]) -> int:
     after_results = False
     start = -1
     for index, turn in enumerate(turns):
-        results = any(type(part) is ToolResult for part in turn.parts)
+        results = type(turn.parts[0]) is ToolResult
         if turn.role == "user" and not results and not after_results:
             start = index
         after_results = results or (after_results and turn.role != "assistant")
