@@ -118,11 +118,16 @@ class Embedded:
         return strftime("%Y%m%d", gmtime(self._clock()))
 
     def _fresh(self) -> Hot:
-        """A new partition, later in order than any other, whatever the clock says."""
+        """A new partition, later in order than any other, whatever the clock says. Raises OSError, WriteFailed."""
         last = (partitions(self.root) or ["00000000-0000"])[-1]
         day = max(self._today(), last[:8])
         sequence = int(last[9:]) + 1 if last[:8] == day else 1
-        return Hot(self.root / f"{day}-{sequence:04d}", self._limits.memory_bytes)
+        folder = self.root / f"{day}-{sequence:04d}"
+        try:
+            return Hot(folder, self._limits.memory_bytes)
+        except (OSError, WriteFailed):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def _full(self, hot: Hot) -> bool:
         return hot.records.summary.records >= self._limits.records or hot.bodies.size_bytes >= self._limits.pack_bytes

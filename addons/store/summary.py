@@ -7,7 +7,7 @@ recount.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from axonhub.addons.store.backend import Counters, Dimension, Json, Record, Step, UsageRow
 
@@ -16,12 +16,15 @@ STEP_S: Mapping[Step, int] = {"hour": HOUR_S, "day": 24 * HOUR_S}
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension.__value__)
 COUNTERS = tuple(each.name for each in fields(Counters))
 TOKENS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
-MOST_VALUES = 2_000
+MOST_ROWS = 10_000
 """A caller that invents model names must not make the sums grow for ever; the rest is counted under OTHER."""
 OTHER = "(other)"
 
-type Cell = tuple[int, Dimension, str]
-"""Start of the hour, dimension, value."""
+LARGEST_NUMBER = 2**53
+"""What is larger, or no number at all, counts as 0: no record may make a sum, or an index, impossible."""
+
+type Sums = dict[tuple[int, str], list[int]]
+"""Start of the hour and value → what COUNTERS name."""
 
 
 def counted(record: Record) -> list[int]:
@@ -36,22 +39,30 @@ def counted(record: Record) -> list[int]:
         int(outcome == "canceled"),
         *[whole(tokens.get(name)) for name in TOKENS],
         whole(cost),
-        int(cost is None and bool(tokens)),
+        int(bool(tokens) and not isinstance(cost, int)),
         whole(record.get("duration_ms")),
     ]
 
 
 def whole(value: Json) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    return int(number(value))
+
+
+def number(value: Json) -> float:
+    return float(value) if isinstance(value, int | float) and -LARGEST_NUMBER < value < LARGEST_NUMBER else 0.0
 
 
 def values(record: Record) -> Iterable[tuple[Dimension, str]]:
-    key = str(record.get("key_name") or "")
+    key = text(record.get("key_name"))
     yield "all", ""
-    yield "channel", str(record.get("channel") or "")
-    yield "model", str(record.get("used_model") or record.get("wanted_model") or record.get("asked_model") or "")
+    yield "channel", text(record.get("channel"))
+    yield "model", text(record.get("used_model") or record.get("wanted_model") or record.get("asked_model"))
     yield "key", key
-    yield "profile", f"{key}\t{record.get('profile') or ''}"
+    yield "profile", f"{key}\t{text(record.get('profile'))}"
+
+
+def text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
 
 
 @dataclass(slots=True)
@@ -63,11 +74,11 @@ class Summary:
     """Earliest start of an exchange."""
     until_s: float = float("-inf")
     """Latest end of an exchange, or start where the end is not known."""
-    sums: dict[Cell, list[int]] = field(default_factory=dict)
+    sums: dict[Dimension, Sums] = field(default_factory=lambda: {dimension: {} for dimension in DIMENSIONS})
 
     def add(self, record: Record) -> None:
         started = number(record.get("ts"))
-        request_id = str(record.get("id") or "")
+        request_id = text(record.get("id"))
         self.records += 1
         self.first_id = min(self.first_id or request_id, request_id)
         self.last_id = max(self.last_id, request_id)
@@ -76,16 +87,9 @@ class Summary:
         hour = int(started) // HOUR_S * HOUR_S
         added = [(place, amount) for place, amount in enumerate(counted(record)) if amount]
         for dimension, value in values(record):
-            self._sum(hour, dimension, value, added)
-
-    def _sum(self, hour: int, dimension: Dimension, value: str, added: list[tuple[int, int]]) -> None:
-        total = self.sums.get((hour, dimension, value))
-        if total is None:
-            if len(self.sums) > MOST_VALUES * len(DIMENSIONS):
-                value = OTHER
-            total = self.sums.setdefault((hour, dimension, value), [0] * len(COUNTERS))
-        for place, amount in added:
-            total[place] += amount
+            total = row(self.sums[dimension], hour, value)
+            for place, amount in added:
+                total[place] += amount
 
     def overlaps(self, since_s: float | None, until_s: float | None) -> bool:
         return (since_s is None or self.until_s >= since_s) and (until_s is None or self.since_s < until_s)
@@ -97,29 +101,35 @@ class Summary:
             "last_id": self.last_id,
             "since_s": self.since_s,
             "until_s": self.until_s,
-            "sums": [[*cell, *total] for cell, total in self.sums.items()],
+            "sums": {name: [[*cell, *total] for cell, total in sums.items()] for name, sums in self.sums.items()},
         }
+
+
+def row(sums: Sums, start_s: int, value: str) -> list[int]:
+    """The counters to add to."""
+    if (start_s, value) not in sums and len(sums) >= MOST_ROWS:
+        value = OTHER
+    return sums.setdefault((start_s, value), [0] * len(COUNTERS))
+
+
+def add_all(total: list[int], added: list[int]) -> None:
+    for place, amount in enumerate(added):
+        total[place] += amount
 
 
 def by_day(summary: Summary) -> Summary:
     """The same with its sums by day, which is what is kept when a partition is dropped."""
     day_s = STEP_S["day"]
-    sums: dict[Cell, list[int]] = {}
-    for (hour, dimension, value), added in summary.sums.items():
-        cell = (hour // day_s * day_s, dimension, value)
-        sums[cell] = [a + b for a, b in zip(sums.get(cell, [0] * len(COUNTERS)), added, strict=True)]
-    return replace(summary, sums=sums)
-
-
-def number(value: Json) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    days: dict[Dimension, Sums] = {dimension: {} for dimension in DIMENSIONS}
+    for dimension, sums in summary.sums.items():
+        for (hour, value), added in sums.items():
+            add_all(row(days[dimension], hour // day_s * day_s, value), added)
+    return replace(summary, sums=days)
 
 
 def read_summary(data: Mapping[str, Json]) -> Summary:
-    sums: dict[Cell, list[int]] = {}
-    for row in cast(list[list[Json]], data["sums"]):
-        hour, dimension, value, *total = row
-        sums[(cast(int, hour), cast(Dimension, dimension), str(value))] = cast(list[int], total)
+    stored = cast(Mapping[str, list[list[Any]]], data["sums"])
+    sums = {name: {(hour, value): total for hour, value, *total in stored.get(name, ())} for name in DIMENSIONS}
     return Summary(
         cast(int, data["records"]),
         str(data["first_id"]),
@@ -135,15 +145,12 @@ def usage(
 ) -> list[UsageRow]:
     """The sums of all of them together, by time and then value. Bounds are widened to whole hours."""
     length_s = STEP_S.get(step, 0)
-    totals: dict[tuple[int, str], list[int]] = {}
+    totals: Sums = {}
     for summary in summaries:
-        for (hour, dimension, value), added in summary.sums.items():
-            if dimension != by or outside(hour, since_s, until_s):
-                continue
-            start = hour // length_s * length_s if length_s else 0
-            total = totals.setdefault((start, value), [0] * len(COUNTERS))
-            for place, amount in enumerate(added):
-                total[place] += amount
+        for (hour, value), added in summary.sums[by].items():
+            if not outside(hour, since_s, until_s):
+                start_s = hour // length_s * length_s if length_s else 0
+                add_all(totals.setdefault((start_s, value), [0] * len(COUNTERS)), added)
     return [UsageRow(start, value, Counters(*total)) for (start, value), total in sorted(totals.items())]
 
 

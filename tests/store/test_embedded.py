@@ -133,6 +133,23 @@ def test_trace_is_complete_and_oldest_first(open_store: Callable[[], Embedded]) 
     assert ids(store.trace(stored[50]["trace_id"])) == ids(stored[:60])
 
 
+def test_no_record_can_make_sums_or_index_impossible(open_store: Callable[[], Embedded]) -> None:
+    store = open_store()
+    odd = [float("nan"), float("inf"), 1e300, 2**63, -(2**63), "text", [1], None, True]
+    for value in odd:
+        store.append([{"id": value, "ts": value, "usage": {"input": value}, "cost_micro_usd": value, "status": value}])
+        store.append([{"usage": value, "channel": value, "ended_ts": value, "duration_ms": value, "attempts": value}])
+    store.roll()
+    store.append([{"id": f"req_{n}", "ts": START_S, "used_model": f"invented-{n}"} for n in range(12_000)])
+
+    assert store.rollup("all")[0].counters.requests == 2 * len(odd) + 12_000
+    assert len(store.rollup("model")) <= 10_002
+    assert len(store.search(Filter({"status": True}), 99).records) == 1
+    assert [each.problems for each in maintenance.check(store.root)] == [(), (), ()]
+    store.close()
+    assert open_store().rollup("all")[0].counters.requests == 2 * len(odd) + 12_000
+
+
 @pytest.mark.parametrize("by", ["all", "channel", "model", "key", "profile"])
 @pytest.mark.parametrize("step", ["hour", "day", "all"])
 def test_sums_equal_a_recount(open_store: Callable[[], Embedded], by: Any, step: Any) -> None:
