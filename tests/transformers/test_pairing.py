@@ -27,7 +27,7 @@ def test_a_regular_history_is_left_alone():
     turns = (user(Text("hi")), assistant(Text("a"), call("1")), user(result("1"), Text("b")), assistant(Text("c")))
     losses = []
 
-    assert paired(turns, losses) == turns
+    assert paired(turns, losses) is turns
     assert losses == []
 
 
@@ -188,4 +188,4 @@ def test_any_history_comes_out_paired_and_pairing_again_changes_nothing(turns):
         asked = [part.id for part in turn.parts if isinstance(part, ToolCall)]
         assert not asked or turn.role == "assistant"
     assert asked == []
-    assert paired(history, [], trailing="strip", drop_blank_text=True) == history
+    assert paired(history, [], trailing="strip", drop_blank_text=True) is history
