@@ -70,10 +70,10 @@ class Answering:
         if isinstance(answer, Failure):
             attempt.failure = answer
             logger.info("%s: %s failed: %s %s", exchange.id, attempt.candidate.channel.name, answer.kind, ended.detail)
-            flow.response = None
+            provider, flow.response = flow.response, None
             if answer.kind in _CALLERS_FAULT:
                 exchange.failure = answer
-                flow.response = failure_answer(exchange.address.protocol, answer, exchange.headers)
+                flow.response = _refused(exchange, attempt, answer, provider)
         else:
             flow.response = answer
             flow.error = None
@@ -190,17 +190,20 @@ def _whole(exchange: Exchange, attempt: Attempt, response: http.Response) -> htt
     if response.status_code >= 400 or response.status_code < 200:
         return attempt.protocol.read_failure(response.status_code, content)
     kind = channel_types()[attempt.candidate.channel.type]
+    passes = not attempt.converted and exchange.stream == _is_event_stream(response)
     try:
         if exchange.address.operation == "count_tokens":
             return _counted(exchange, attempt, response, content)
         answer = _read(exchange, attempt, kind, response, content)
     except ProtocolError as error:
+        if passes:
+            return _untouched(exchange, attempt, response, content)  # only our count misses it
         return Failure(FailureKind.SERVER, f"The provider's answer is not readable: {error}"[:2000])
     if isinstance(answer, Failure):
         return answer
     exchange.usage = answer.usage
     exchange.first_byte_s = attempt.first_event_s = time.time()
-    if not attempt.converted and exchange.stream == _is_event_stream(response):
+    if passes:
         return _untouched(exchange, attempt, response, content)
     return _converted(exchange, answer, _forwarded(response.headers, attempt))
 
@@ -213,6 +216,13 @@ def _read(
         sse_events = [*decoder.feed(content), *decoder.flush()]
         return fold([*(event for each in sse_events for event in reader.read(each)), *reader.finish()])
     return attempt.protocol.read_response(_object(content), kind.dialect, attempt.undo)
+
+
+def _refused(exchange: Exchange, attempt: Attempt, failure: Failure, response: http.Response | None) -> http.Response:
+    """The provider found fault with the request itself: the client hears it, in the provider's own words if it can."""
+    if attempt.converted or response is None or attempt.status is None or attempt.status < 400:
+        return failure_answer(exchange.address.protocol, failure, exchange.headers)
+    return _untouched(exchange, attempt, response, attempt.response_body)
 
 
 def _counted(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:

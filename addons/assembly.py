@@ -6,6 +6,8 @@ from axonhub.addons import demo, failover, inbound
 from axonhub.addons.answering import Answering
 from axonhub.addons.authentication import Authentication
 from axonhub.addons.catalog import Catalog
+from axonhub.addons.draining import Draining
+from axonhub.addons.greeting import Greeting
 from axonhub.addons.inbound import Inbound
 from axonhub.addons.internal import Internal
 from axonhub.addons.outbound import Outbound
@@ -37,4 +39,6 @@ def gateway(settings: Settings) -> list[object]:
         Answering(),
         Outbound(selection, internal),
         Tracing(settings),
+        Draining(settings),
+        Greeting(settings),
     ]

@@ -4,14 +4,13 @@ A key may stand in `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, or `?
 compared as SHA-256 digests in constant time, so neither time nor a log tells anything of them.
 """
 
-from collections.abc import Iterator
-
 from mitmproxy import http
 
 from axonhub.addons.answers import refuse
 from axonhub.addons.config import ApiKey
 from axonhub.addons.errors import Forbidden, GatewayError, Unauthenticated
 from axonhub.addons.exchange import exchange_of
+from axonhub.addons.routes import takes_key_in_query
 from axonhub.addons.settings import Settings
 
 _HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization")
@@ -23,10 +22,11 @@ class Authentication:
         self._settings = settings
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        keys = list(_take_keys(flow.request))
+        keys, in_query = _take_header_keys(flow.request), _take_query_keys(flow.request)
         exchange = exchange_of(flow)
         if exchange is None or flow.response:
             return
+        keys += in_query if takes_key_in_query(exchange.path) else []
         try:
             exchange.api_key = self._authenticated(keys)
         except GatewayError as error:
@@ -47,15 +47,20 @@ class Authentication:
         raise Unauthenticated("An API key is needed: Authorization: Bearer, x-api-key or x-goog-api-key.")
 
 
-def _take_keys(request: http.Request) -> Iterator[str]:
-    """The keys that the caller shows; afterwards the request holds none."""
+def _take_header_keys(request: http.Request) -> list[str]:
+    """The keys in the caller's headers; afterwards the request holds none."""
+    keys: list[str] = []
     for name in _HEADERS:
         for value in request.headers.get_all(name):
             scheme, _, credential = value.partition(" ")
-            key = credential.strip() if credential and scheme.lower() in ("bearer", "basic") else value.strip()
-            if 0 < len(key) <= _MAX_KEY_LENGTH:
-                yield key
+            keys.append(credential.strip() if scheme.lower() in ("bearer", "basic") else value.strip())
         request.headers.pop(name, None)
-    if "key" in request.query:
-        yield from (key for key in request.query.get_all("key") if 0 < len(key) <= _MAX_KEY_LENGTH)
-        del request.query["key"]
+    return [key for key in keys if 0 < len(key) <= _MAX_KEY_LENGTH]
+
+
+def _take_query_keys(request: http.Request) -> list[str]:
+    if "key" not in request.query:
+        return []
+    keys = request.query.get_all("key")
+    del request.query["key"]
+    return [key for key in keys if 0 < len(key) <= _MAX_KEY_LENGTH]

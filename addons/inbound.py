@@ -85,7 +85,7 @@ def refuse_headers(first_line: bytes) -> bytes:
     """The whole HTTP/1.1 answer to a header block over the limit, for the failover layer."""
     path = first_line.split(b" ")[1:2] or [b"/"]
     error = HeadersTooLarge(f"The request's headers are larger than {failover.limits.header_bytes} bytes.")
-    logger.warning("refused: %s", error)
+    logger.warning("refused: %d %s: %s", error.status, error.code, error)
     answer = refusal(nearest(path[0].decode("ascii", "replace").partition("?")[0], {}), error, {})
     content = answer.content or b""
     head = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"

@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     web = _command(commands, "web", operations.web, "run the gateway with mitmweb")
     web.add_argument("mitmweb", nargs="*", help="further arguments for mitmweb, after --")
     _json(_command(commands, "check", operations.check, "check config.yml"))
+    _key(commands)
     _profile(commands)
     _channel(commands)
     _trace(commands)
@@ -48,6 +49,7 @@ type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _command(commands: _Commands, name: str, run: Command, text: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--config", type=Path, metavar="PATH", default=argparse.SUPPRESS, help="config.yml to use")
     parser.set_defaults(run=run)
     return parser
 
@@ -66,6 +68,11 @@ def _profile(commands: _Commands) -> None:
     use = _json(_command(profile, "use", operations.profile_use, "switch an API key's active profile"))
     use.add_argument("key", metavar="KEY", help="the API key's name")
     use.add_argument("profile", metavar="PROFILE", help="the profile's name; - for none")
+
+
+def _key(commands: _Commands) -> None:
+    key = _group(commands, "key", "API keys")
+    _json(_command(key, "list", operations.key_list, "list the API keys"))
 
 
 def _channel(commands: _Commands) -> None:

@@ -11,6 +11,7 @@ import orjson
 from mitmproxy.tools.main import mitmweb
 
 from axonhub.addons import launch, serving
+from axonhub.addons.channels.credentials import tail
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
@@ -101,7 +102,7 @@ def profile_use(arguments: argparse.Namespace) -> int:
     name = _profile_name(config, arguments.key, arguments.profile)
     state = RuntimeState(config.store.path)
     active = state.load().get(ACTIVE_PROFILES)
-    chosen: Mapping[str, Json] = {**(active if isinstance(active, dict) else {}), arguments.key: name}
+    chosen = {**(active if isinstance(active, Mapping) else {}), arguments.key: name}
     state.save(ACTIVE_PROFILES, chosen)
     running = _applied(config, state_digest(state.load()))
     if arguments.json:
@@ -141,6 +142,27 @@ def _applied(config: Config, digest: str) -> bool:
             connection.close()
         time.sleep(0.05)
     return False
+
+
+# -- API keys
+
+
+def key_list(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config).config
+    active = RuntimeState(config.store.path).load().get(ACTIVE_PROFILES)
+    chosen = active if isinstance(active, Mapping) else {}
+    rows = [
+        {
+            "name": each.name,
+            "status": each.status,
+            "reason": each.disabled_reason or "",
+            "tail": tail(each.key),
+            "active_profile": chosen.get(each.name, each.active_profile),
+            "profiles": [profile.name for profile in each.profiles],
+        }
+        for each in config.api_keys
+    ]
+    return _print_rows(arguments, rows)
 
 
 # -- channels

@@ -47,9 +47,10 @@ _ROUTES = (
     _route("GET", r"/gemini/v1(?:beta)?/models|/v1beta/models", GEMINI, "models"),
 )
 
+_GEMINI_PATHS = re.compile(r"/gemini(?:/|$)|/v1beta/|/v1/models/[^/]+:")
 _NEAREST = (
     (re.compile(r"/anthropic(?:/|$)|/v1/messages"), ANTHROPIC),
-    (re.compile(r"/gemini(?:/|$)|/v1beta/|/v1/models/[^/]+:"), GEMINI),
+    (_GEMINI_PATHS, GEMINI),
     (re.compile(r"/v1/responses"), RESPONSES),
 )
 
@@ -65,6 +66,11 @@ def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
             return _address(route, match, headers)
     allowed = ", ".join(sorted({route.method for route, _ in known}))
     raise WrongMethod(f"{path[:200]!r} takes {allowed}, not {method[:20]}.", allowed)
+
+
+def takes_key_in_query(path: str) -> bool:
+    """Gemini's clients may show their key as `?key=`; on any other path a query is no place for one."""
+    return _GEMINI_PATHS.match(path) is not None
 
 
 def nearest(path: str, headers: Mapping[str, str]) -> WireProtocol:

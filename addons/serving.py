@@ -7,10 +7,10 @@ goes away; everything else – layers, TLS, flows – is mitmproxy as it is.
 import asyncio
 import inspect
 import logging
-import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from mitmproxy import exceptions, hooks, options
 from mitmproxy.addonmanager import AddonManager, safecall, traverse
@@ -84,9 +84,6 @@ async def _serve(settings: Settings, verbose: bool) -> int:
     chain = (TermLog(), Proxyserver(), *gateway(settings), NextLayer(), TlsConfig(), ErrorCheck())
     master.addons.add(*chain)  # type: ignore[no-untyped-call]  # mitmproxy
     opts.update(connection_strategy="lazy", termlog_verbosity="debug" if verbose else "info")
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, master.shutdown)
     await master.run()
     return 0
 
@@ -106,13 +103,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
 
-    class Loop(uvloop.Loop):  # type: ignore[misc]  # no stubs for subclassing
-        def set_task_factory(self, factory: Hook | None) -> None:
+    class Loop(uvloop.Loop):
+        def set_task_factory(self, factory: Callable[..., Any] | None) -> None:
             super().set_task_factory(factory and partial(_without_eager_start, factory))
 
     return Loop
 
 
-def _without_eager_start(factory: Hook, *arguments: object, eager_start: object = None, **named: object) -> object:
+def _without_eager_start(factory: Callable[..., Any], *arguments: Any, eager_start: object = None, **named: Any) -> Any:
     """uvloop hands on an argument that the eager task factory of Python 3.13.0 to 3.13.2 does not take."""
     return factory(*arguments, **named)
