@@ -238,7 +238,6 @@ def test_members_without_a_hub_word_are_recorded_as_lost_elsewhere():
     )
     expected = {
         "input[].phase",
-        "input[].id",
         "tools[].defer_loading",
         "truncation",
         "max_tool_calls",

@@ -3,8 +3,10 @@
 OpenAI API reference, "Responses" and "Streaming events", read 2026-11, and the types of openai-python 3.54. Knows no
 other protocol, no stored responses, no clock.
 
-`obfuscation` of deltas is never sent. Of whole responses only `service_tier` is kept beyond what the hub has words for.
-Log probabilities are asked for but not carried back by conversions.
+Ignored: `id` and `status` of input items, which describe OpenAI's stored copies (calls and reasoning keep their ids on
+the way back to OpenAI); `store: false`, `background: false` and `truncation: disabled`, which are how conversions work
+anyway. `obfuscation` of deltas is never sent. Of whole responses only `service_tier` is kept beyond what the hub has
+words for. Log probabilities are asked for but not carried back by conversions.
 """
 
 from collections.abc import Iterable

@@ -36,10 +36,15 @@ _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "sys
 _REFERENCES: Final = frozenset(("item_reference", "compaction", "compaction_trigger"))
 """Items that stand for a history which only OpenAI can read."""
 
-_MESSAGE: Final = frozenset(("type", "role", "content"))
-_CALL: Final = frozenset(("type", "id", "call_id", "name", "arguments", "input", "namespace", "status"))
-_OUTPUT: Final = frozenset(("type", "id", "call_id", "output", "name", "namespace", "status"))
-_REASONING: Final = frozenset(("type", "id", "summary", "content", "encrypted_content", "status"))
+_ITEM: Final = frozenset(("type", "id", "status"))
+"""Id and status name and describe an item in OpenAI's store; they say nothing to a model."""
+_MESSAGE: Final = _ITEM | {"role", "content"}
+_CALL: Final = _ITEM | {"call_id", "name", "arguments", "input", "namespace"}
+_OUTPUT: Final = _ITEM | {"call_id", "output", "name"}
+_REASONING: Final = _ITEM | {"summary", "content", "encrypted_content"}
+_IMAGE: Final = _ITEM | {"result", "output_format"}
+_LATE_TOOLS: Final = _ITEM | {"role", "tools"}
+_UPDATE: Final = _ITEM | {"reasoning", "text"}
 
 
 class Conversation:
@@ -60,7 +65,7 @@ class Conversation:
     def read(self, item: Json, path: str) -> None:
         if not isinstance(item, dict):
             raise Unreadable("must be an object", path)
-        kind = text(item, "type", path) or ("message" if "role" in item else None)
+        kind = text(item, "type", path) or _untyped(item)
         if kind is None:
             raise Unreadable("is required", f"{path}.type")
         reader = _READERS.get(kind)
@@ -173,13 +178,16 @@ class Conversation:
 
     def image(self, item: JsonObject, path: str) -> None:
         data = text(item, "result", path)
+        note_rest(self.rest, item, _IMAGE, "input[]")
         if data:
             self.add("assistant", generated_image(item, data))
 
     def tools(self, item: JsonObject, path: str) -> None:
+        note_rest(self.rest, item, _LATE_TOOLS, "input[]")
         self.late_tools += objects(item, "tools", path) or ()
 
     def update(self, item: JsonObject, path: str) -> None:
+        note_rest(self.rest, item, _UPDATE, "input[]")
         self.updates.append(item)
 
     def reference(self, item: JsonObject, path: str) -> None:
@@ -207,6 +215,13 @@ def generated_image(item: JsonObject, data: str) -> Image:
     format_ = item.get("output_format")
     media_type = f"image/{format_}" if isinstance(format_, str) and format_ else "image/png"
     return Image(Inline(media_type, data), native=Native(NAME, item))
+
+
+def _untyped(item: JsonObject) -> str | None:
+    """Messages and references may leave their type away."""
+    if "role" in item:
+        return "message"
+    return "item_reference" if "id" in item else None
 
 
 def _with_phase(parts: tuple[Part, ...], item: JsonObject) -> tuple[Part, ...]:

@@ -30,9 +30,11 @@ type ContentPart = Text | Refusal | Image | Document | Audio | Unknown
 _MARK: Final = "prompt_cache_breakpoint"
 _TEXT: Final = frozenset(("type", "text", "annotations", _MARK))
 _REFUSAL: Final = frozenset(("type", "refusal"))
-_IMAGE: Final = frozenset(("type", "image_url", "file_id", "detail", _MARK))
-_FILE: Final = frozenset(("type", "file_data", "file_id", "file_url", "filename", _MARK))
+_IMAGE: Final = frozenset(("type", "detail", _MARK))
+_FILE: Final = frozenset(("type", "filename", _MARK))
+_PLACE: Final = "input[].content[]"
 _PLAIN: Final = frozenset(("type", "text"))
+_MODE: Final = frozenset(("mode",))
 
 
 def read_content(value: Json, path: str, rest: JsonObject) -> tuple[ContentPart, ...]:
@@ -58,17 +60,16 @@ def _text(part: JsonObject, path: str, rest: JsonObject) -> Text:
     words = needed(text(part, "text", path), "text", path)
     if part.keys() == _PLAIN:
         return Text(words)
-    note_rest(rest, part, _TEXT, "input[].content[]")
-    return Text(words, _mark(part, path), annotation(part.get("annotations")))
+    note_rest(rest, part, _TEXT, _PLACE)
+    return Text(words, _mark(part, path, rest), annotation(part.get("annotations")))
 
 
 def _refusal(part: JsonObject, path: str, rest: JsonObject) -> Refusal:
-    note_rest(rest, part, _REFUSAL, "input[].content[]")
+    note_rest(rest, part, _REFUSAL, _PLACE)
     return Refusal(needed(text(part, "refusal", path), "refusal", path))
 
 
 def _image(part: JsonObject, path: str, rest: JsonObject) -> Image:
-    note_rest(rest, part, _IMAGE, "input[].content[]")
     url, file_id = text(part, "image_url", path), text(part, "file_id", path)
     source: Media
     if url is not None:
@@ -77,25 +78,26 @@ def _image(part: JsonObject, path: str, rest: JsonObject) -> Image:
         source = FileReference(file_id)
     else:
         raise Unreadable("image_url or file_id is required", path)
-    return Image(source, text(part, "detail", path), _mark(part, path), Native(NAME, part))
+    note_rest(rest, part, _IMAGE | {"file_id" if url is None else "image_url"}, _PLACE)
+    return Image(source, text(part, "detail", path), _mark(part, path, rest), Native(NAME, part))
 
 
 def _file(part: JsonObject, path: str, rest: JsonObject) -> Document:
-    note_rest(rest, part, _FILE, "input[].content[]")
-    return Document(
-        _file_source(part, path), text(part, "filename", path), cache=_mark(part, path), native=Native(NAME, part)
-    )
+    member, source = _file_source(part, path)
+    note_rest(rest, part, _FILE | {member}, _PLACE)
+    return Document(source, text(part, "filename", path), cache=_mark(part, path, rest), native=Native(NAME, part))
 
 
-def _file_source(part: JsonObject, path: str) -> Media:
+def _file_source(part: JsonObject, path: str) -> tuple[str, Media]:
+    """Where the file is, and the member that says it: one counts where several stand."""
     data, url, file_id = text(part, "file_data", path), text(part, "file_url", path), text(part, "file_id", path)
     if data is not None:
         # Bare base64 is what some clients send; its type is then told by the filename alone.
-        return parse_data_url(data) or Inline("application/pdf", data)
+        return "file_data", parse_data_url(data) or Inline("application/pdf", data)
     if url is not None:
-        return Link(url)
+        return "file_url", Link(url)
     if file_id is not None:
-        return FileReference(file_id)
+        return "file_id", FileReference(file_id)
     raise Unreadable("file_data, file_url or file_id is required", path)
 
 
@@ -107,8 +109,12 @@ def _audio(part: JsonObject, path: str, rest: JsonObject) -> Audio:
     return Audio(Inline(f"audio/{format_ or 'wav'}", data), format_, Native(NAME, part))
 
 
-def _mark(part: JsonObject, path: str) -> CacheMark | None:
-    return None if mapping(part, _MARK, path) is None else CacheMark()
+def _mark(part: JsonObject, path: str, rest: JsonObject) -> CacheMark | None:
+    mark = mapping(part, _MARK, path)
+    if mark is None:
+        return None
+    note_rest(rest, mark, _MODE, f"{_PLACE}.{_MARK}")
+    return CacheMark()
 
 
 _READERS: Final[dict[str, Callable[[JsonObject, str, JsonObject], ContentPart]]] = {

@@ -156,6 +156,8 @@ class ItemWriter:
     def _image(self, image: Image) -> JsonObject:
         if not self._dialect.images:
             raise Unsupported("this channel reads no images", f"{_CONTENT}.image")
+        if image.native is not None and image.native.protocol == NAME and image.cache is None:
+            return image.native.value
         written: JsonObject = {"type": "input_image", "detail": image.detail or "auto"}
         match image.source:
             case Inline() as inline:
@@ -180,6 +182,8 @@ class ItemWriter:
             self._lose("context", Loss(f"{_CONTENT}.context", "a file has no context here"))
         if not self._dialect.files:
             raise Unsupported("this channel reads no files", f"{_CONTENT}.document")
+        if document.native is not None and document.native.protocol == NAME and document.cache is None:
+            return document.native.value
         written: JsonObject = {"type": "input_file"}
         match source:
             case Inline() as inline:

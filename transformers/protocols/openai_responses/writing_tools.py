@@ -18,6 +18,7 @@ from axonhub.transformers.protocol import Loss, Unsupported
 from axonhub.transformers.protocols.openai_responses.names import NAME
 from axonhub.transformers.schemas import is_strict_subset
 from axonhub.transformers.tool_names import NameTable, freeform_as_function
+from axonhub.transformers.web_searches import WebSearch, web_search
 
 _NO_ARGUMENTS: Final[JsonObject] = {"type": "object", "properties": {}}
 _CLIENT_RUN: Final = ("bash_", "text_editor_", "memory_", "computer_")
@@ -146,9 +147,11 @@ class _Writer:
             return _append_native(self.written, tool.native)
         if tool.kind.startswith(_CLIENT_RUN):
             raise Unsupported(f"the tool type {tool.kind!r} exists only at its own vendor", path)
-        if self._dialect.web_search and _is_web_search(tool.kind):
+        search = web_search(tool)
+        if search is not None and self._dialect.web_search:
             self.hosted[tool.kind] = "web_search"
-            return self.written.append(_web_search(tool.native.value))
+            self._losses += search.unsaid(path, "allowed_domains", "place", "context_size")
+            return self.written.append(_web_search(search))
         self._losses.append(Loss(path, f"this channel does not run {tool.kind!r}"))
 
 
@@ -170,17 +173,14 @@ def _flat_format(format_: JsonObject) -> JsonObject:
     return {"type": "grammar", **grammar} if isinstance(grammar, dict) else format_
 
 
-def _is_web_search(kind: str) -> bool:
-    return kind.startswith("web_search") or kind in ("googleSearch", "google_search")
-
-
-def _web_search(foreign: JsonObject) -> JsonObject:
-    """A web search with what Anthropic's and OpenAI's have in common."""
+def _web_search(search: WebSearch) -> JsonObject:
     tool: JsonObject = {"type": "web_search"}
-    if isinstance(domains := foreign.get("allowed_domains"), list):
-        tool["filters"] = {"allowed_domains": domains}
-    if isinstance(place := foreign.get("user_location"), dict):
-        tool["user_location"] = place
+    if search.allowed_domains:
+        tool["filters"] = {"allowed_domains": list(search.allowed_domains)}
+    if search.place is not None:
+        tool["user_location"] = {"type": "approximate", **search.place}
+    if search.context_size is not None:
+        tool["search_context_size"] = search.context_size
     return tool
 
 
