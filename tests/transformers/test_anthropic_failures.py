@@ -45,6 +45,13 @@ def test_status_and_type_tell_the_kind(status, kind, expected):
     assert (failure.kind, failure.message, failure.status) == (expected, "broke", status)
 
 
+def test_a_success_with_an_error_in_it_has_no_status():
+    failure = PROTOCOL.read_failure(200, error("overloaded_error"))
+
+    assert (failure.kind, failure.status) == (FailureKind.OVERLOADED, None)
+    assert PROTOCOL.read_failure(200, b"{}").kind is FailureKind.SERVER
+
+
 def test_an_empty_credit_is_a_matter_of_quota_whatever_its_status():
     low = error("invalid_request_error", "Your credit balance is too low to access the API.")
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import orjson
 import pytest
 
 from axonhub.transformers.hub.parts import (
@@ -174,6 +175,13 @@ def test_pictures_inside_a_document_are_left_over_not_lost():
     assert request.extensions[NAME] == {"messages[0].content[0].source.content[0]": image}
 
 
+def test_case_157_numbers_in_arguments_keep_their_form():
+    wire = b'{"big":9223372036854775808,"whole":1,"float":1.0,"order":{"b":1,"a":2}}'
+    call = {"type": "tool_use", "id": "t", "name": "a", "input": orjson.loads(wire)}
+
+    assert assistant_parts(call)[0].arguments == wire.decode()
+
+
 def test_case_099_a_result_without_content_has_no_parts():
     result = {"type": "tool_result", "tool_use_id": "t"}
 
@@ -295,11 +303,22 @@ def test_case_147_disabled_parallel_use_is_the_opposite_of_parallel_calls():
             Reasoning("budget", budget_tokens=31999, visible=True),
         ),
         ({"thinking": {"type": "between_tools"}}, Reasoning("adaptive")),
+        ({"thinking": {"type": "of_the_future"}, "output_config": {"effort": "extreme"}}, Reasoning("adaptive")),
         ({"output_config": {"effort": "low"}}, Reasoning("effort", "low")),
     ],
 )
 def test_case_136_thinking_and_effort(members, expected):
     assert read(**members).reasoning == expected
+
+
+def test_words_for_thinking_that_have_no_equal_are_left_over():
+    def leftovers(**members):
+        return read(**members).extensions[NAME]
+
+    assert leftovers(thinking={"type": "between_tools"}) == {"thinking.type": "between_tools"}
+    assert leftovers(output_config={"effort": "extreme"}) == {"output_config.effort": "extreme"}
+    disabled = {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}
+    assert leftovers(**disabled) == {"output_config.effort": "low"}
 
 
 @pytest.mark.parametrize("place", ["output_config", "output_format"])
@@ -408,8 +427,8 @@ def test_another_servers_tools_may_not_be_left_away():
         ({"tool_choice": {"type": "perhaps"}}, "tool_choice.type"),
         ({"tool_choice": {"type": "tool"}}, "tool_choice.name"),
         ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens"),
-        ({"thinking": {"type": "deep"}}, "thinking.type"),
-        ({"output_config": {"effort": "extreme"}}, "output_config.effort"),
+        ({"thinking": {"type": 1}}, "thinking.type"),
+        ({"output_config": {"effort": 1}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "xml"}}}, "output_config.format.type"),
         ({"max_tokens": "64"}, "max_tokens"),
         ({"temperature": "hot"}, "temperature"),

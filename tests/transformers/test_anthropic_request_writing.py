@@ -374,6 +374,8 @@ def test_case_135_a_forced_tool_switches_thinking_off(allowed, dialect):
         (Reasoning("adaptive", "low", visible=False), DIALECT, {"type": "adaptive", "display": "omitted"}, "low"),
         (Reasoning("adaptive"), BUDGETS, {"type": "enabled", "budget_tokens": 24576}, None),
         (Reasoning("budget", budget_tokens=2000), DIALECT, {"type": "enabled", "budget_tokens": 2000}, None),
+        (Reasoning("budget", "low", 2000), DIALECT, {"type": "enabled", "budget_tokens": 2000}, "low"),
+        (Reasoning("effort", "low", summary="auto"), DIALECT, {"type": "adaptive", "display": "summarized"}, "low"),
         (
             Reasoning("budget", budget_tokens=10, visible=True),
             DIALECT,

@@ -132,7 +132,7 @@ def test_requirement_b5_any_cut_of_the_bytes_gives_the_same_events(name, newline
         assert events(stream, cuts=sorted({cut, *rolls.sample(range(1, len(stream)), 3)})) == whole
 
 
-def test_case_118_the_start_comes_once_even_when_the_provider_repeats_or_omits_it():
+def test_the_start_comes_once_even_when_the_provider_repeats_or_omits_it():
     twice = events(sse(START, START, TEXT, stop(0), STOPPED, END))
     never = events(sse(TEXT, stop(0), STOPPED, END))
 

@@ -51,7 +51,7 @@ _NO_CREDIT: Final = re.compile(r"credit balance is too low|insufficient (?:balan
 def read_failure(status: int, body: bytes) -> Failure:
     message, kind, code = failure_from_json(body)
     message = message or f"The provider answered with status {status} and said nothing more."
-    return _failure(status, message, kind, code)
+    return _failure(status if status >= 400 else None, message, kind, code)
 
 
 def read_error(body: JsonObject) -> Failure:

@@ -168,7 +168,7 @@ def _parallel(choice: JsonObject) -> bool | None:
 
 def _reasoning(body: JsonObject, output: JsonObject, reading: Reading) -> Reasoning | None:
     thinking = mapping(body, "thinking", "")
-    effort = _effort(output)
+    effort = _effort(output, reading)
     if thinking is None:
         return Reasoning("effort", effort) if effort else None
     reading.leave(thinking, _THINKING_KEYS, "thinking")
@@ -176,26 +176,24 @@ def _reasoning(body: JsonObject, output: JsonObject, reading: Reading) -> Reason
     visible = None if display is None else display != "omitted"
     match kind := needed(text(thinking, "type", "thinking"), "type", "thinking"):
         case "disabled":
+            if effort:
+                reading.leftovers["output_config.effort"] = effort
             return Reasoning("off")
         case "enabled":
             budget = needed(integer(thinking, "budget_tokens", "thinking"), "budget_tokens", "thinking")
             return Reasoning("budget", effort, budget, visible)
         case "adaptive":
             return Reasoning("adaptive", effort, visible=visible)
-        case "between_tools":
+        case _:  # `between_tools`, and whatever comes: the client wants thinking
             reading.leftovers["thinking.type"] = kind
             return Reasoning("adaptive", effort, visible=visible)
-        case _:
-            raise Unreadable(f"unknown thinking {kind!r}", "thinking.type")
 
 
-def _effort(output: JsonObject) -> Effort | None:
+def _effort(output: JsonObject, reading: Reading) -> Effort | None:
     word = text(output, "effort", "output_config")
-    if word is None:
-        return None
-    effort = known_effort(word)
-    if effort is None:
-        raise Unreadable(f"unknown effort {word!r}", "output_config.effort")
+    effort = known_effort(word) if word else None
+    if word and effort is None:
+        reading.leftovers["output_config.effort"] = word
     return effort
 
 

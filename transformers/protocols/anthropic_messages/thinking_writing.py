@@ -48,7 +48,9 @@ def thinking_plan(request: Request, turns: tuple[Turn, ...], dialect: Dialect, l
         losses.append(Loss("reasoning", "thinking is off: the running tool loop began without Anthropic's thinking"))
         return ThinkingPlan(default.max_tokens, {"type": "disabled"})
     budget, max_tokens = _budget(reasoning, limit, dialect, losses)
-    return ThinkingPlan(max_tokens, _config(reasoning, "enabled", budget))
+    # An effort beside the caller's own budget is a wish of its own; else the budget was made of it.
+    effort = reasoning.effort if reasoning.budget_tokens is not None else None
+    return ThinkingPlan(max_tokens, _config(reasoning, "enabled", budget), effort)
 
 
 def _budget(reasoning: Reasoning, limit: int | None, dialect: Dialect, losses: list[Loss]) -> tuple[int, int]:
@@ -75,8 +77,8 @@ def _config(reasoning: Reasoning, kind: str, budget_tokens: int | None = None) -
     config: JsonObject = {"type": kind}
     if budget_tokens is not None:
         config["budget_tokens"] = budget_tokens
-    if reasoning.visible is not None:
-        config["display"] = "summarized" if reasoning.visible else "omitted"
+    if reasoning.visible is not None or reasoning.summary is not None:
+        config["display"] = "omitted" if reasoning.visible is False else "summarized"
     return config
 
 
