@@ -58,7 +58,7 @@ def write_usage(usage: Usage) -> JsonObject:
     """OpenAI's usage object; unknown figures count as 0, which its clients demand."""
     prompt, completion = usage.input_tokens, usage.output_tokens or 0
     prompt_details: JsonObject = {"cached_tokens": usage.cache_read_tokens or 0}
-    if usage.cache_write_tokens:
+    if usage.cache_write_5m_tokens is not None or usage.cache_write_1h_tokens is not None:
         prompt_details["cache_write_tokens"] = usage.cache_write_tokens
     return {
         "prompt_tokens": prompt,
