@@ -543,6 +543,26 @@ def test_a_web_search_that_is_forced_is_named():
         write(tools=(SEARCH,), tool_choice=forced, dialect=replace(DIALECT, own_web_search=""))
 
 
+def test_a_web_search_keeps_what_anthropic_can_say_of_it():
+    asked = {
+        "type": "web_search",
+        "filters": {"allowed_domains": ["a.example"]},
+        "user_location": {"type": "approximate", "city": "Bonn"},
+        "search_context_size": "high",
+    }
+    tool = HostedTool("web_search", Native("openai/responses", asked))
+
+    assert body(tools=(tool,))["tools"] == [
+        {
+            "type": "web_search_20250305",
+            "name": "web_search",
+            "allowed_domains": ["a.example"],
+            "user_location": {"type": "approximate", "city": "Bonn"},
+        }
+    ]
+    assert losses(tools=(tool,)) == ["tools[0].context_size"]
+
+
 def test_own_hosted_tools_and_their_choice_go_back():
     tool = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
     source = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "q"}], "tools": [tool]}

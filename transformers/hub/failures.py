@@ -70,7 +70,7 @@ class Failure:
     param: str | None = None
     retry_after_s: float | None = None
     ours: bool = False
-    """The gateway itself refuses, so its status is the client's. Else a provider failed: its 401 is not the client's."""
+    """The gateway itself refuses, so its status is the client's. A provider's 401, say, is not."""
 
     @property
     def http_status(self) -> int:

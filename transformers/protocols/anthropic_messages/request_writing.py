@@ -8,36 +8,24 @@ import orjson
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.extensions import leave_behind
 from axonhub.transformers.hub.parts import Text
-from axonhub.transformers.hub.requests import (
-    FreeformTool,
-    FunctionTool,
-    HostedTool,
-    OutputFormat,
-    Request,
-    Tool,
-    ToolChoice,
-    ToolReference,
-)
+from axonhub.transformers.hub.requests import OutputFormat, Request
 from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.pairing import is_empty
 from axonhub.transformers.protocol import Loss, Unsupported, Written
 from axonhub.transformers.protocols.anthropic_messages.history_writing import (
     BlockWriter,
-    cache_control,
     history,
     text_block,
 )
 from axonhub.transformers.protocols.anthropic_messages.names import NAME
 from axonhub.transformers.protocols.anthropic_messages.thinking_writing import ThinkingPlan, thinking_plan
+from axonhub.transformers.protocols.anthropic_messages.tool_writing import ToolWriter
 from axonhub.transformers.reminders import is_billing_block
 from axonhub.transformers.schemas import for_anthropic_output
-from axonhub.transformers.tool_names import NameTable, freeform_as_function
+from axonhub.transformers.tool_names import NameTable
 
 _MOST_MARKS: Final = 4
 _MOST_USER_ID_CHARACTERS: Final = 256
-_WEB_SEARCHES: Final = frozenset(
-    {"web_search", "web_search_preview", "web_search_options", "googleSearch", "google_search"}
-)
 _TIERS: Final = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _COUNTED: Final = frozenset(
     "cache_control context_management mcp_servers messages model output_config system thinking tool_choice "
@@ -55,19 +43,12 @@ def write_request(request: Request, dialect: Dialect) -> Written:
     names = NameTable.of(request.tools, request.turns, dialect.tool_name_length)
     turns = history(request.turns, dialect, losses)
     plan = thinking_plan(request, turns, dialect, losses)
-    tools = _tools(request, dialect, names, losses)
-    writer = BlockWriter(names, losses)
-    messages = writer.messages(turns)
     body: dict[str, Json] = {"model": request.model, "max_tokens": plan.max_tokens}
     if system := _system(request, dialect, losses):
         body["system"] = system
-    if tools:
-        body["tools"] = tools
-        body |= _tool_choice(request, names, {str(tool.get("name")) for tool in _objects(tools)})
-    else:
-        _leave_choice(request, losses)
-    body["messages"] = messages
-    body |= _thinking(request, plan, dialect, losses)
+    body |= ToolWriter(request, dialect, names, losses).members()
+    body["messages"] = BlockWriter(names, losses).messages(turns)
+    body |= _thinking_and_format(request, plan, dialect, losses)
     body |= _sampling(request, plan, dialect, losses)
     body |= _rest(request, losses)
     _keep_marks(body, dialect, losses)
@@ -95,130 +76,7 @@ def _format_told(output: OutputFormat | None, dialect: Dialect, losses: list[Los
     return (Text(f"{_JSON_ONLY} It must match this JSON Schema:\n{orjson.dumps(output.schema).decode()}"),)
 
 
-def _tools(request: Request, dialect: Dialect, names: NameTable, losses: list[Loss]) -> list[Json]:
-    written: list[Json] = []
-    taken: set[str] = set()
-    for index, tool in enumerate(_allowed(request)):
-        wire = _tool(tool, f"tools[{index}]", request, dialect, names, losses)
-        if wire is None:
-            continue
-        name = str(wire.get("name"))
-        if name in taken:
-            losses.append(Loss(f"tools[{index}]", f"a second tool of the name {name!r}"))
-            continue
-        taken.add(name)
-        written.append(wire)
-    return written
-
-
-def _allowed(request: Request) -> tuple[Tool, ...]:
-    """The tools that the choice leaves; Anthropic has no list of allowed ones beside the list of all."""
-    choice = request.tool_choice
-    if choice is None or not choice.allowed or _is_named(choice):
-        return request.tools
-    return tuple(tool for tool in request.tools if _reference(tool) in choice.allowed)
-
-
-def _is_named(choice: ToolChoice) -> bool:
-    return choice.mode == "required" and len(choice.allowed) == 1
-
-
-def _reference(tool: Tool) -> ToolReference:
-    match tool:
-        case FunctionTool(name=name, namespace=namespace):
-            return ToolReference(name, namespace)
-        case FreeformTool(name=name, namespace=namespace):
-            return ToolReference(name, namespace, "freeform")
-        case HostedTool(kind=kind):
-            return ToolReference(kind, kind="hosted")
-
-
-def _tool(
-    tool: Tool, path: str, request: Request, dialect: Dialect, names: NameTable, losses: list[Loss]
-) -> JsonObject | None:
-    match tool:
-        case FunctionTool():
-            return _function(tool, names.wire(ToolReference(tool.name, tool.namespace)), path, dialect, losses)
-        case FreeformTool():
-            name = names.wire(ToolReference(tool.name, tool.namespace, "freeform"))
-            return _function(freeform_as_function(tool), name, path, dialect, losses)
-        case HostedTool():
-            return _hosted(tool, path, request, dialect, losses)
-
-
-def _function(tool: FunctionTool, name: str, path: str, dialect: Dialect, losses: list[Loss]) -> JsonObject:
-    if tool.native is not None and tool.native.protocol == NAME and name == tool.name and tool.schema:
-        return tool.native.value
-    wire: dict[str, Json] = {"name": name}
-    if tool.description is not None:
-        wire["description"] = tool.description
-    wire["input_schema"] = _input_schema(tool.schema)
-    if tool.strict and dialect.strict_tools:
-        wire["strict"] = True
-    elif tool.strict:
-        losses.append(Loss(f"{path}.strict", "arguments may stray from the schema here", "info"))
-    if tool.cache is not None:
-        wire["cache_control"] = cache_control(tool.cache)
-    return wire
-
-
-def _input_schema(schema: JsonObject | None) -> JsonObject:
-    if not schema:
-        return {"type": "object", "properties": {}}
-    return schema if "type" in schema else {"type": "object", **schema}
-
-
-def _hosted(tool: HostedTool, path: str, request: Request, dialect: Dialect, losses: list[Loss]) -> JsonObject | None:
-    if tool.native.protocol == NAME:
-        return tool.native.value
-    if tool.kind in _WEB_SEARCHES and dialect.own_web_search:
-        return {"type": dialect.own_web_search, "name": "web_search"}
-    choice = request.tool_choice
-    if choice is not None and choice.mode == "required" and ToolReference(tool.kind, kind="hosted") in choice.allowed:
-        raise Unsupported(f"Anthropic has no tool {tool.kind!r} that could be forced", "tool_choice")
-    losses.append(Loss(path, f"only {tool.native.protocol} runs the tool {tool.kind!r}"))
-    return None
-
-
-def _tool_choice(request: Request, names: NameTable, known: set[str]) -> JsonObject:
-    choice, wire = request.tool_choice, None
-    if choice is not None:
-        wire = _choice(choice, request, names, known)
-    if request.parallel_tool_calls is False and (choice is None or choice.mode != "none"):
-        wire = (wire or {"type": "auto"}) | {"disable_parallel_tool_use": True}
-    return {} if wire is None else {"tool_choice": wire}
-
-
-def _leave_choice(request: Request, losses: list[Loss]) -> None:
-    """A choice without tools is a 400 there; it is needless unless it forces a tool that could not be said."""
-    choice = request.tool_choice
-    if choice is not None and choice.mode == "required" and request.tools:
-        raise Unsupported("none of the tools, one of which must be used, can be said to Anthropic", "tool_choice")
-    if choice is not None:
-        losses.append(Loss("tool_choice", "there are no tools to choose from", "info"))
-
-
-def _choice(choice: ToolChoice, request: Request, names: NameTable, known: set[str]) -> JsonObject:
-    if choice.mode == "none":
-        return {"type": "none"}
-    if _is_named(choice):
-        name = _chosen_name(choice.allowed[0], request, names)
-        if name not in known:
-            raise Unsupported(f"names {name!r}, which is none of the tools", "tool_choice")
-        return {"type": "tool", "name": name}
-    return {"type": "any" if choice.mode == "required" else "auto"}
-
-
-def _chosen_name(chosen: ToolReference, request: Request, names: NameTable) -> str:
-    if chosen.kind != "hosted":
-        return names.wire(chosen)
-    tool = next((tool for tool in request.tools if isinstance(tool, HostedTool) and tool.kind == chosen.name), None)
-    if tool is not None and tool.native.protocol == NAME:
-        return tool.name or tool.kind
-    return "web_search"
-
-
-def _thinking(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: list[Loss]) -> JsonObject:
+def _thinking_and_format(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: list[Loss]) -> JsonObject:
     members: dict[str, Json] = {}
     output: dict[str, Json] = {}
     if plan.thinking is not None:
@@ -232,15 +90,7 @@ def _thinking(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: li
 
 
 def _sampling(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: list[Loss]) -> JsonObject:
-    sampling, kept = request.sampling, {}
-    if plan.active or not dialect.sampling:
-        reason = (
-            "Anthropic's models take no sampling when they think" if plan.active else "these models take no sampling"
-        )
-        told = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k}
-        losses += (Loss(name, reason) for name, value in told.items() if value is not None and value != 1)
-    else:
-        kept = _kept_sampling(request, dialect, losses)
+    sampling = request.sampling
     foreign = {
         "seed": sampling.seed,
         "presence_penalty": sampling.presence_penalty or None,
@@ -250,7 +100,16 @@ def _sampling(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: li
         "top_logprobs": sampling.top_logprobs or None,
     }
     losses += (Loss(name, "Anthropic has none") for name, value in foreign.items() if value is not None)
-    return kept
+    if dialect.sampling and not plan.active:
+        return _kept_sampling(request, dialect, losses)
+    reason = "Anthropic's models take no sampling when they think" if plan.active else "these models take no sampling"
+    untold = {
+        "temperature": sampling.temperature if sampling.temperature != 1 else None,
+        "top_p": sampling.top_p if sampling.top_p != 1 else None,
+        "top_k": sampling.top_k,
+    }
+    losses += (Loss(name, reason) for name, value in untold.items() if value is not None)
+    return {}
 
 
 def _kept_sampling(request: Request, dialect: Dialect, losses: list[Loss]) -> dict[str, Json]:
