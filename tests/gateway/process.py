@@ -57,6 +57,7 @@ class Gateway:
     network: Network
     environment: Mapping[str, str]
     checkout: Path = ROOT
+    terminated: bool = False
     expected_faults: list[str] = field(default_factory=list)
     """What this test brings into the log on purpose, out of `FAULTS`."""
 
@@ -89,10 +90,15 @@ class Gateway:
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         wait_until(condition, what, lambda: f"log:\n{self.log()[-4000:]}")
 
+    def terminate(self) -> None:
+        """Sends the signal, once: a second one means that somebody is out of patience."""
+        if self.process.poll() is None and not self.terminated:
+            self.terminated = True
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ends it as an operator does; fails when it does not end by itself, in order, and with a clean log."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             status = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -134,6 +140,7 @@ def base_environment(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",  # a log in a file would come in blocks
     }
 
 
