@@ -1,8 +1,8 @@
 """Members of JSON objects, read by type: strictly from clients, loosely from providers.
 
 The strict readers take the object, the member's name and the object's own path, and raise `Unreadable` naming the
-member; an absent member and a null are both None. The loose ones (`as_…`) take a value and give None for any other type:
-an answer that is odd in one member is still an answer.
+member; an absent member and a null are both None. The loose ones (`as_…`) take a value and give None for any other
+type: an answer that is odd in one member is still an answer.
 """
 
 import math
