@@ -13,6 +13,7 @@ from mitmproxy import http
 
 from axonhub.addons import failover
 from axonhub.addons.answers import failure_answer, json_answer
+from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.decoding import decoder
@@ -134,7 +135,7 @@ def _pipe(exchange: Exchange, attempt: Attempt, response: http.Response) -> Conv
         return PassThrough(attempt.protocol, attempt.protocol.stream_writer(_bare_reply(exchange)), on_first_event)
     writer = exchange.address.protocol.stream_writer(_reply(exchange))
     kind = channel_types()[attempt.candidate.channel.type]
-    reader = attempt.protocol.stream_reader(kind.dialect, attempt.undo)
+    reader = attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo)
     return Conversion(reader, writer, on_first_event, decode)
 
 
@@ -212,10 +213,13 @@ def _read(
     exchange: Exchange, attempt: Attempt, kind: ChannelType, response: http.Response, content: bytes
 ) -> Response | Failure:
     if _is_event_stream(response):
-        decoder, reader = SseDecoder(), attempt.protocol.stream_reader(kind.dialect, attempt.undo)
+        decoder, reader = (
+            SseDecoder(),
+            attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo),
+        )
         sse_events = [*decoder.feed(content), *decoder.flush()]
         return fold([*(event for each in sse_events for event in reader.read(each)), *reader.finish()])
-    return attempt.protocol.read_response(_object(content), kind.dialect, attempt.undo)
+    return attempt.protocol.read_response(_object(content), dialect_of(attempt.candidate.channel, kind), attempt.undo)
 
 
 def _refused(exchange: Exchange, attempt: Attempt, failure: Failure, response: http.Response | None) -> http.Response:

@@ -18,15 +18,19 @@ from axonhub.addons import failover
 from axonhub.addons.answers import failure_answer
 from axonhub.addons.channels.addresses import upstream_url
 from axonhub.addons.channels.credentials import auth_headers, chosen
-from axonhub.addons.channels.kinds import ChannelType
+from axonhub.addons.channels.dialects import dialect_of
+from axonhub.addons.channels.kinds import Adapt, ChannelType, Outgoing
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import Channel
 from axonhub.addons.errors import Exhausted, NoChannel
 from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
 from axonhub.addons.internal import Internal
+from axonhub.transformers.carriers import may_hold_carriers
+from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.protocol import ProtocolError, WireProtocol
 from axonhub.transformers.registry import discovered
+from axonhub.transformers.reminders import BILLING_MARK
 from axonhub.transformers.splice import replace_string
 
 logger = logging.getLogger(__name__)
@@ -61,6 +65,7 @@ class Outbound:
         """False when this channel cannot say what the client asks; the attempt holds why."""
         kind = channel_types()[candidate.channel.type]
         protocol, converted = spoken(kind, exchange.address.protocol)
+        converted = converted or not may_pass(exchange.body, dialect_of(candidate.channel, kind))
         credential = self._internal.token if kind.internal else chosen(candidate.channel.api_keys, _seed(exchange))
         attempt = Attempt(candidate, protocol, credential, time.time(), converted)
         exchange.attempts.append(attempt)
@@ -82,6 +87,8 @@ class Outbound:
         request = flow.request
         query = "" if attempt.converted else exchange.query
         request.headers = _headers(exchange, attempt, kind)
+        if kind.adapt:
+            query = _adapt(request, attempt, query, kind.adapt)
         _retarget(request, url, query)
         request.method = "POST"
         request.content = attempt.request_body  # states content-length anew
@@ -107,6 +114,14 @@ def spoken(kind: ChannelType, asked: WireProtocol) -> tuple[WireProtocol, bool]:
     return available[0], True
 
 
+def may_pass(body: bytes, dialect: Dialect) -> bool:
+    """Does this provider understand the client's bytes as they are?
+
+    Not where they hold other providers' signatures, or a billing block that would spoil this provider's prompt cache.
+    """
+    return not may_hold_carriers(body) and (dialect.billing_block or BILLING_MARK not in body)
+
+
 def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
     """Fills the attempt's request body. ProtocolError."""
     if not attempt.converted:
@@ -116,8 +131,9 @@ def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
         return
     request = replace(exchange.hub_request(), model=attempt.candidate.model)
     counting = exchange.address.operation == "count_tokens"
-    written = attempt.protocol.count_request(request, kind.dialect) if counting else None
-    written = written or attempt.protocol.write_request(request, kind.dialect)
+    dialect = dialect_of(attempt.candidate.channel, kind)
+    written = attempt.protocol.count_request(request, dialect) if counting else None
+    written = written or attempt.protocol.write_request(request, dialect)
     attempt.undo, attempt.losses = written.undo, written.losses
     exchange.losses = written.losses
     attempt.request_body = orjson.dumps(written.body)
@@ -141,6 +157,17 @@ def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.He
     return headers
 
 
+def _adapt(request: http.Request, attempt: Attempt, query: str, adapt: Adapt) -> str:
+    """Lets the channel type have the last word; gives back the query."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    adapted = adapt(Outgoing(headers, query, attempt.request_body))
+    for name, value in adapted.headers.items():
+        if headers.get(name) != value:
+            request.headers[name] = value
+    attempt.request_body = adapted.body
+    return adapted.query
+
+
 def _retarget(request: http.Request, url: str, query: str) -> None:
     parts = urlsplit(url)
     request.scheme = parts.scheme
@@ -154,7 +181,8 @@ def _retarget(request: http.Request, url: str, query: str) -> None:
 
 
 def _base_url(channel: Channel, kind: ChannelType) -> str:
-    return channel.settings.base_url_for_tests or channel.base_url or kind.base_url
+    own = None if kind.fixed_base_url else channel.base_url
+    return channel.settings.base_url_for_tests or own or kind.base_url
 
 
 def _seed(exchange: Exchange) -> str:

@@ -16,6 +16,7 @@ import orjson
 from mitmproxy.utils import asyncio_utils
 
 from axonhub.addons import failover
+from axonhub.addons.channels.checking import findings
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import (
     ApiKey,
@@ -87,7 +88,7 @@ class Settings:
 
     async def _look_at_file(self, loaded: Loaded) -> None:
         changed = await asyncio.to_thread(
-            read_if_changed, loaded, process_environ(), self._refused, known_types=channel_types()
+            read_if_changed, loaded, process_environ(), self._refused, known_types=channel_types(), check=findings
         )
         if isinstance(changed, ConfigError):
             self._refused = changed
@@ -121,7 +122,7 @@ class Settings:
 def load(path: Path | None) -> Loaded:
     """From this path, or from the first of the usual places. Blocks. ConfigError."""
     environ = process_environ()
-    return load_config(find_config(path, environ, Path.cwd()), environ, known_types=channel_types())
+    return load_config(find_config(path, environ, Path.cwd()), environ, known_types=channel_types(), check=findings)
 
 
 def key_digest(api_key: ApiKey) -> str:

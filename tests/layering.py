@@ -42,7 +42,8 @@ TABLE = {
     ),
     # What was found.
     "registries": Row(
-        "addons.channels.registry addons.channels.rows addons.strategies.registry",
+        "addons.channels.checking addons.channels.dialects addons.channels.registry addons.channels.rows "
+        "addons.strategies.registry",
         "hub machinery domain registries",
         "pydantic",
     ),

@@ -14,6 +14,13 @@ from axonhub.transformers.hub.parts import Signature
 _SIGNATURE = "gw1."
 _REDACTED = "gw1r."
 _CALL = "gw1c."
+_MARKS = tuple(f'"{prefix}'.encode() for prefix in (_SIGNATURE, _REDACTED, _CALL, b64encode(b"gw1").decode()))
+"""How a JSON string that is a carrier begins: inside a string the quote would be escaped."""
+
+
+def may_hold_carriers(body: bytes) -> bool:
+    """Does this JSON text, read byte by byte, hold a string that begins as a carrier does?"""
+    return any(mark in body for mark in _MARKS)
 
 
 def carried(signature: Signature) -> str:

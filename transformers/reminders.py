@@ -6,6 +6,8 @@ from axonhub.transformers.hub.parts import Part, Text
 from axonhub.transformers.hub.requests import Turn
 
 _BILLING: Final = "x-anthropic-billing-header:"
+BILLING_MARK: Final = f'"{_BILLING}'.encode()
+"""How a JSON string that is a billing block begins."""
 
 
 def is_billing_block(text: str) -> bool:

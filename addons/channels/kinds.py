@@ -1,6 +1,6 @@
 """What a channel type is: the kind of upstream, as data. The rows are in `rows.py`; code asks a type, never its name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,6 +8,19 @@ from axonhub.transformers.dialect import Dialect
 
 type AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "query-key", "process-token", "none"]
 """`process-token`: an upstream inside this process, which answers only to the process's own random token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it is about to leave, without its credential."""
+
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    query: str
+    body: bytes
+
+
+type Adapt = Callable[[Outgoing], Outgoing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,10 @@ class ChannelType:
     """The vendor's own service: a client's bytes may pass untouched in the protocols listed."""
     credential_prefix: str = ""
     """What every credential of this type begins with; anything else is refused at load."""
+    fixed_base_url: bool = False
+    """The channel's own `base_url` does not count; only `settings.base_url_for_tests` does, on loopback."""
+    adapt: Adapt | None = None
+    """The last step before sending, for what data cannot say. It leaves alone what needs no change."""
     internal: str = ""
     """The name of an upstream inside this process; "" for all others. Its address is known at run time only."""
     title: str = ""

@@ -1,0 +1,28 @@
+"""What only the channel types can tell about config.yml: credentials that cannot be right, flags that do not exist."""
+
+from collections.abc import Iterator
+
+from axonhub.addons.channels.dialects import FLAGS
+from axonhub.addons.channels.kinds import ChannelType
+from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.config import Channel, Config, Finding
+
+
+def findings(config: Config) -> Iterator[Finding]:
+    for index, channel in enumerate(config.channels):
+        if kind := channel_types().get(channel.type):
+            yield from _findings(index, channel, kind)
+
+
+def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Finding]:
+    for flag in channel.settings.dialect:
+        if flag not in FLAGS:
+            yield Finding(("channels", index, "settings", "dialect", flag), "no such flag")
+    for number, credential in enumerate(channel.api_keys):
+        if not credential.get_secret_value().startswith(kind.credential_prefix):
+            place = ("channels", index, "api_keys", number)
+            yield Finding(place, f"a credential of type {kind.name} begins with {kind.credential_prefix}")
+    if not (kind.base_url or kind.internal or channel.base_url):
+        yield Finding(
+            ("channels", index, "base_url"), f"type {kind.name} has no address of its own: base_url is needed"
+        )
