@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from hypothesis import strategies as st
@@ -184,7 +184,12 @@ _protocols = st.sampled_from(
 )
 _any_text = st.text(max_size=6)
 _signatures = st.none() | st.builds(Signature, _any_text, _origins)
-_natives = st.builds(Native, _protocols, st.dictionaries(names, json_values, max_size=2))
+_natives = st.builds(
+    lambda protocol, more: Native(protocol, {**more, "type": "novel", "id": "x_1"}),
+    _protocols,
+    st.dictionaries(names, json_values, max_size=2),
+)
+"""Wire values come from readers, which saw a type and an id."""
 _media = (
     st.builds(Inline, st.sampled_from(["image/png", "application/pdf", "audio/wav", "", "x"]), _any_text)
     | st.builds(Link, _any_text, st.none() | st.just("image/png"))
@@ -275,6 +280,18 @@ any_request = st.builds(
     stop=st.lists(_any_text, max_size=7).map(tuple),
     extensions=_extensions,
 )
+
+
+def _read_by_a_reader(response: Response) -> Response:
+    """Readers name every call, and an answer with calls stops for them unless it was cut off."""
+    parts = tuple(
+        replace(part, name=part.name or "f") if isinstance(part, ToolCall) else part for part in response.parts
+    )
+    called = any(isinstance(part, ToolCall) for part in parts)
+    stop = StopReason.TOOL if called and response.stop not in (StopReason.LENGTH, StopReason.FILTER) else response.stop
+    return replace(response, parts=parts, stop=stop)
+
+
 any_response = st.builds(
     Response,
     st.lists(any_part, max_size=4).map(tuple),
@@ -283,4 +300,4 @@ any_response = st.builds(
     st.none() | _any_text,
     st.none() | _any_text,
     st.none() | _any_text,
-)
+).map(_read_by_a_reader)

@@ -192,7 +192,7 @@ class GeminiStreamReader:
         return [*self._end_words(), *self._ledger.text(key, refusal, Refusal("")), *self._ledger.end(key)]
 
     def _call(self, call: JsonObject, part: JsonObject, events: list[Event]) -> None:
-        reference = self._undo.reference(as_text(call.get("name")) or "")
+        reference = self._undo.reference(as_text(call.get("name")) or f"tool_{self._calls}")
         call_id = as_text(call.get("id")) or minted_call_id(self._response_id, self._calls, "call_")
         arguments = arguments_text(call.get("args"))
         kind: Literal["function", "freeform"] = "freeform" if reference.kind == "freeform" else "function"
