@@ -86,14 +86,23 @@ def gateway(
 def start(tmp_path_factory: pytest.TempPathFactory, gateway_home: Path) -> Iterator[StartGateway]:
     """Starts gateways; each is stopped, and its end checked, when the test is over."""
     with ExitStack() as stack:
+        yield starting(stack, tmp_path_factory, gateway_home)
 
-        def start_one(config: Config, *, way: str = "mitmdump", **more: object) -> Gateway:
-            folder = tmp_path_factory.mktemp("gateway")
-            gateway = start_gateway(config, way=way, folder=folder, home=gateway_home, **more)  # type: ignore[arg-type]
-            stack.callback(gateway.stop)
-            return gateway
 
-        yield start_one
+@pytest.fixture(scope="module")
+def start_for_module(tmp_path_factory: pytest.TempPathFactory, gateway_home: Path) -> Iterator[StartGateway]:
+    """As `start`, for a gateway that all tests of a module share."""
+    with ExitStack() as stack:
+        yield starting(stack, tmp_path_factory, gateway_home)
+
+
+def starting(stack: ExitStack, folders: pytest.TempPathFactory, home: Path) -> StartGateway:
+    def start_one(config: Config, *, way: str = "mitmdump", **more: object) -> Gateway:
+        gateway = start_gateway(config, way=way, folder=folders.mktemp("gateway"), home=home, **more)  # type: ignore[arg-type]
+        stack.callback(gateway.stop)
+        return gateway
+
+    return start_one
 
 
 def anthropic_channel(upstream: Upstream, **more: object) -> Config:

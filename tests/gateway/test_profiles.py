@@ -1,12 +1,13 @@
 """A key's active profile decides which model is really asked, and may be another one from one request to the next."""
 
+import pytest
+
 from tests.gateway.conftest import (
     MAPPED,
     MAPPED_KEY,
     StartGateway,
     Upstreams,
     anthropic_channel,
-    api_key,
     ask_anthropic,
     ask_chat,
     chat_body,
@@ -16,6 +17,37 @@ from tests.gateway.conftest import (
     profile,
 )
 from tests.gateway.process import Gateway
+
+MAPPINGS_IN_A_ROW = [
+    {"from": "a", "to": "deepseek-chat"},
+    {"from": "a|b", "to": "deepseek-reasoner"},
+    {"from": "deepseek-chat", "to": "gpt-4.1"},
+]
+CHEAPER = profile("p", **{"gpt-4.1": "deepseek-chat"})
+KEYS = [
+    {**MAPPED, "name": "switched", "key": "k-switched"},
+    {**MAPPED, "name": "kept", "key": "k-kept"},
+    {"name": "plain", "key": "k-plain"},
+    {
+        "name": "row",
+        "key": "k-row",
+        "active_profile": "p",
+        "profiles": [{"name": "p", "model_mappings": MAPPINGS_IN_A_ROW}],
+    },
+    {"name": "name", "key": "k-name", "active_profile": "p", "profiles": [{"name": "p", "channels": ["second"]}]},
+    {"name": "tag", "key": "k-tag", "active_profile": "p", "profiles": [{"name": "p", "channel_tags": ["cheap"]}]},
+    {"name": "model", "key": "k-model", "active_profile": "p", "profiles": [{"name": "p", "models": ["gpt-4.1"]}]},
+    {"name": "edited", "key": "k-edited", "active_profile": "p", "profiles": [profile("p")]},
+]
+
+
+@pytest.fixture(scope="module")
+def shared(start_for_module: StartGateway, standing_upstreams: Upstreams) -> Gateway:
+    """A key for each test; the channels are the standing ones, the second with a tag and a mapping of its own."""
+    second = chat_channel(
+        standing_upstreams.chat, tags=["cheap"], model_mappings=[{"from": "fast", "to": "deepseek-chat"}]
+    )
+    return start_for_module(config_of([anthropic_channel(standing_upstreams.anthropic), second], KEYS))
 
 
 def asked_models(upstreams: Upstreams) -> list[object]:
@@ -53,12 +85,11 @@ def test_key_without_profile_is_not_mapped(gateway: Gateway, upstreams: Upstream
     assert upstreams.chat.requests == []
 
 
-def test_profile_is_switched_while_it_runs(start: StartGateway, upstreams: Upstreams) -> None:
-    gateway = start(config_of([anthropic_channel(upstreams.anthropic), chat_channel(upstreams.chat)], [MAPPED]))
-    ask_anthropic(gateway, MAPPED_KEY)
+def test_profile_is_switched_while_it_runs(shared: Gateway, upstreams: Upstreams) -> None:
+    ask_anthropic(shared, "k-switched")
 
-    switched = gateway.command("profile", "use", "mapped", "dated")
-    after = ask_anthropic(gateway, MAPPED_KEY)
+    switched = shared.command("profile", "use", "switched", "dated")
+    after = ask_anthropic(shared, "k-switched")
 
     assert switched.returncode == 0, switched.stderr
     assert asked_models(upstreams) == ["deepseek-reasoner"]
@@ -66,68 +97,47 @@ def test_profile_is_switched_while_it_runs(start: StartGateway, upstreams: Upstr
     assert after.header("x-axonhub-channel") == "first"
 
 
-def test_unknown_profile_is_not_switched_to(start: StartGateway, upstreams: Upstreams) -> None:
-    gateway = start(config_of([anthropic_channel(upstreams.anthropic), chat_channel(upstreams.chat)], [MAPPED]))
-
-    wrong_profile = gateway.command("profile", "use", "mapped", "nonesuch")
-    wrong_key = gateway.command("profile", "use", "nobody", "dated")
-    ask_anthropic(gateway, MAPPED_KEY)
+def test_unknown_profile_is_not_switched_to(shared: Gateway, upstreams: Upstreams) -> None:
+    wrong_profile = shared.command("profile", "use", "kept", "nonesuch")
+    wrong_key = shared.command("profile", "use", "nobody", "dated")
+    ask_anthropic(shared, "k-kept")
 
     assert [wrong_profile.returncode, wrong_key.returncode] == [1, 1]
     assert "nonesuch" in wrong_profile.stderr
     assert asked_models(upstreams) == ["deepseek-reasoner"]
 
 
-def test_first_match_wins_and_is_not_mapped_again(start: StartGateway, upstreams: Upstreams) -> None:
-    mappings = [
-        {"from": "a", "to": "deepseek-chat"},
-        {"from": "a|b", "to": "deepseek-reasoner"},
-        {"from": "deepseek-chat", "to": "gpt-4.1"},
-    ]
-    key = api_key(active_profile="p", profiles=[{"name": "p", "model_mappings": mappings}])
-    gateway = start(config_of([chat_channel(upstreams.chat)], [key]))
-
+def test_first_match_wins_and_is_not_mapped_again(shared: Gateway, upstreams: Upstreams) -> None:
     for model in ("a", "b", "deepseek-chat"):
-        ask_chat(gateway, body=chat_body(model))
+        ask_chat(shared, "k-row", chat_body(model))
 
     assert asked_models(upstreams) == ["deepseek-chat", "deepseek-reasoner", "gpt-4.1"]
 
 
-def test_channel_may_rename_last(start: StartGateway, upstreams: Upstreams) -> None:
-    channel = chat_channel(upstreams.chat, model_mappings=[{"from": "fast", "to": "deepseek-chat"}])
-    gateway = start(config_of([channel]))
-
-    answer = ask_chat(gateway, body=chat_body("fast"))
+def test_channel_may_rename_last(shared: Gateway, upstreams: Upstreams) -> None:
+    answer = ask_chat(shared, "k-plain", chat_body("fast"))
 
     assert answer.status == 200, answer.body
     assert asked_models(upstreams) == ["deepseek-chat"]
 
 
-def test_profile_limits_channels_and_models(start: StartGateway, upstreams: Upstreams) -> None:
-    limited = [
-        api_key(name="by-name", key="k-name", active_profile="p", profiles=[{"name": "p", "channels": ["second"]}]),
-        api_key(name="by-tag", key="k-tag", active_profile="p", profiles=[{"name": "p", "channel_tags": ["cheap"]}]),
-        api_key(name="by-model", key="k-model", active_profile="p", profiles=[{"name": "p", "models": ["gpt-4.1"]}]),
-    ]
-    channels = [anthropic_channel(upstreams.anthropic), chat_channel(upstreams.chat, tags=["cheap"])]
-    gateway = start(config_of(channels, limited))
+@pytest.mark.parametrize("key", ["k-name", "k-tag", "k-model"])
+def test_profile_limits_channels_and_models(shared: Gateway, upstreams: Upstreams, key: str) -> None:
+    inside, outside = ask_chat(shared, key), ask_anthropic(shared, key)
 
-    inside = [ask_chat(gateway, key).status for key in ("k-name", "k-tag", "k-model")]
-    outside = [ask_anthropic(gateway, key).status for key in ("k-name", "k-tag", "k-model")]
-
-    assert inside == [200, 200, 200]
-    assert [status in (403, 404) for status in outside] == [True, True, True]
+    assert inside.status == 200, inside.body
+    assert outside.status in (403, 404)
     assert upstreams.anthropic.requests == []
 
 
-def test_edit_of_the_file_is_used_by_the_next_request(start: StartGateway, upstreams: Upstreams) -> None:
-    gateway = start(config_of([chat_channel(upstreams.chat)], [api_key(active_profile="p", profiles=[{"name": "p"}])]))
-    ask_chat(gateway)
+def test_edit_of_the_file_is_used_by_the_next_request(shared: Gateway, upstreams: Upstreams) -> None:
+    mapped = {"name": "edited", "key": "k-edited", "active_profile": "p", "profiles": [CHEAPER]}
+    before = ask_chat(shared, "k-edited")
 
-    gateway.edit(api_keys=[api_key(active_profile="p", profiles=[profile("p", **{"gpt-4.1": "deepseek-chat"})])])
+    shared.edit(api_keys=[*KEYS[:-1], mapped])
 
     def is_mapped() -> bool:
-        return ask_chat(gateway).header("x-axonhub-model") == "deepseek-chat"
+        return ask_chat(shared, "k-edited").header("x-axonhub-model") == "deepseek-chat"
 
-    gateway.wait_until(is_mapped, "the new mapping is used")
-    assert asked_models(upstreams)[0] == "gpt-4.1"
+    shared.wait_until(is_mapped, "the new mapping is used")
+    assert before.header("x-axonhub-model") == "gpt-4.1"
