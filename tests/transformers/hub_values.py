@@ -282,11 +282,13 @@ any_request = st.builds(
 )
 
 
+def _named(call: ToolCall) -> ToolCall:
+    return replace(call, id=call.id or "c", name=call.name or "f", kind="function")
+
+
 def _read_by_a_reader(response: Response) -> Response:
-    """Readers name every call, and an answer with calls stops for them unless it was cut off."""
-    parts = tuple(
-        replace(part, name=part.name or "f") if isinstance(part, ToolCall) else part for part in response.parts
-    )
+    """Readers name every call; an answer with calls stops for them unless it was cut off. All tools were functions."""
+    parts = tuple(_named(part) if isinstance(part, ToolCall) else part for part in response.parts)
     called = any(isinstance(part, ToolCall) for part in parts)
     stop = StopReason.TOOL if called and response.stop not in (StopReason.LENGTH, StopReason.FILTER) else response.stop
     return replace(response, parts=parts, stop=stop)
