@@ -42,10 +42,12 @@ def bodies(trial: int, number: int) -> dict[str, bytes]:
     return {"request": b'{"messages":[' + b",".join(said) + b"]}", "response": b"%d\xff" % number}
 
 
-def write_until_killed(trial: int, durability: Durability, folder: Path, acknowledged: int) -> None:
+def write_until_killed(trial: int, durability: Durability, folder: Path, acknowledged: int, last: int) -> None:
+    """Kills itself in the moment when it has told of the `last` acknowledgement; 0: waits for somebody else."""
     settings = StoreSettings(folder, durability, linger_s=0.001, group_items=16, limits=LIMITS)
     writer = TraceWriter.open(settings, lambda: START_S)
-    dice, told = random.Random(trial), 0
+    sys.setswitchinterval(0.0001)  # or the two threads would hardly meet between two acknowledgements
+    dice, told, tellings = random.Random(trial), 0, 0
     for number in range(1_000_000):
         document = record(number, dice) | {"id": request_id(trial, number), "thread_id": f"thread-{number // 40}"}
         writer.open_request({"id": request_id(trial, number + AHEAD), "ts": document["ts"]})
@@ -56,24 +58,29 @@ def write_until_killed(trial: int, durability: Durability, folder: Path, acknowl
             if (stored := writer.stats().stored) > told:
                 told = stored
                 os.write(acknowledged, COUNT.pack(stored))
+                tellings += 1
+                if tellings == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def one_trial(trial: int, durability: Durability, folder: Path, dice: random.Random) -> int:
     """How many records the killed writer had acknowledged."""
     read, write = os.pipe()
+    last = dice.choice((0, dice.randrange(1, 20)))
     child = os.fork()
     if child == 0:
         os.close(read)
         try:
-            write_until_killed(trial, durability, folder, write)
+            write_until_killed(trial, durability, folder, write, last)
         finally:
             os._exit(1)
     os.close(write)
     wanted, delay_s, told = dice.randrange(4), dice.random() ** 3 * 0.12, b""
-    while len(told) < wanted * COUNT.size and (piece := os.read(read, COUNT.size)):
-        told += piece
-    select.select([], [], [], delay_s)
-    os.kill(child, signal.SIGKILL)
+    if not last:
+        while len(told) < wanted * COUNT.size and (piece := os.read(read, COUNT.size)):
+            told += piece
+        select.select([], [], [], delay_s)
+        os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     while piece := os.read(read, 4096):
         told += piece
@@ -85,13 +92,17 @@ def found_wrong(folder: Path, acknowledged: dict[int, int], everything: bool, di
     """Opens the store as the next gateway would, which recovers it, and compares with what must be there."""
     store = Embedded(folder, "written", lambda: START_S, LIMITS)
     recount, ids, wrong = Summary(), Counter[str](), Counter[str]()
+    ended: set[str] = set()
     cursor: str | None = None
     while True:
         page = store.follow(cursor, 500)
         for each in page.records:
             ids[str(each["id"])] += 1
             recount.add(each)
-            wrong["interrupted"] += each.get("error_kind") == "interrupted"
+            if each.get("error_kind") == "interrupted":
+                wrong["interrupted"] += 1
+            else:
+                ended.add(str(each["id"]))
             if each.get("bodies") and (everything or dice.random() < 0.02):
                 wrong["bodies wrong"] += not same_bodies(store, each)
                 wrong["bodies checked"] += 1
@@ -99,7 +110,7 @@ def found_wrong(folder: Path, acknowledged: dict[int, int], everything: bool, di
             break
         cursor = page.cursor
     for trial, stored in acknowledged.items():
-        wrong["lost"] += sum(not ids[request_id(trial, number)] for number in range(stored))
+        wrong["lost"] += sum(request_id(trial, number) not in ended for number in range(stored))
     wrong["twice"] += sum(count > 1 for count in ids.values())
     for by in ("all", "channel", "model", "key"):
         wrong["sums wrong"] += list(store.rollup(by, step="hour")) != usage([recount], by, None, None, "hour")

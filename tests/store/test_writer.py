@@ -281,7 +281,8 @@ while not writer.close(0.1):
 final = writer.stats()
 in_file = [each["id"] for each in TraceReader.open(Path(sys.argv[1])).latest(5000)]
 json.dump({
-    "acknowledged": in_file[::-1][: full.stored] == accepted[: full.stored], "stored": final.stored, "in file": len(in_file),
+    "acknowledged": in_file[::-1][: full.stored] == accepted[: full.stored],
+    "stored": final.stored, "in file": len(in_file),
     "refused": full.refused, "accounted": final.stored + final.lost == final.submitted == len(accepted),
     "lost": final.lost, "shed": final.bodies_shed, "errors": full.write_errors, "error": full.last_error,
 }, sys.stdout)
