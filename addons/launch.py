@@ -49,11 +49,10 @@ class Launch:
 
 def missing_flags(config: Config, arguments: Sequence[str]) -> list[str]:
     """What the command line lacks. A port or host that it states stays; the mode is ours in any case."""
-    stated = " ".join(arguments)
     flags = ["--mode", PLACEHOLDER]
-    if not any(f" {flag}" in stated for flag in ("-p", "--listen-port", "listen_port=")):
+    if not any(each.startswith(("-p", "--listen-port", "listen_port=")) for each in arguments):
         flags += ["--listen-port", str(config.server.port)]
-    if not any(f" {flag}" in stated for flag in ("--listen-host", "listen_host=")):
+    if not any(each.startswith(("--listen-host", "listen_host=")) for each in arguments):
         flags += ["--listen-host", config.server.host]
     return flags
 

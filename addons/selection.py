@@ -37,7 +37,7 @@ class Selection:
             return
         try:
             exchange.wanted_model = wanted_model(exchange.profile, exchange.asked_model)
-            exchange.candidates = self._ranked(exchange)
+            exchange.candidates = ranked(exchange, self._home(exchange))
         except GatewayError as error:
             refuse(flow, exchange, error)
 
@@ -60,21 +60,20 @@ class Selection:
             while len(self._last) > _MOST_TRACES:
                 self._last.popitem(last=False)
 
-    def _ranked(self, exchange: Exchange) -> list[Candidate]:
-        found = list(_fitting(exchange))
-        if not found:
-            raise _nothing_fits(exchange)
-        seed = exchange.trace.trace_id or exchange.id
-        home = self._home(exchange)
-        scored = [
-            Candidate(channel, model, (affinity(channel, home), weighted(channel, seed))) for channel, model in found
-        ]
-        return sorted(scored, key=lambda each: (each.channel.priority, -each.total))
-
     def _home(self, exchange: Exchange) -> str:
         """The channel where this trace lives; "" when it has none, or too long ago."""
         name, since = self._last.get((exchange.trace.trace_id, exchange.wanted_model), ("", 0.0))
         return name if time.monotonic() - since <= exchange.config.load_balance.affinity_ttl_s else ""
+
+
+def ranked(exchange: Exchange, home: str) -> list[Candidate]:
+    """All candidates, the best first; `home` is the channel where the trace lives. UnknownModel, NoChannel."""
+    found = list(_fitting(exchange))
+    if not found:
+        raise _nothing_fits(exchange)
+    seed = exchange.trace.trace_id or exchange.id
+    scored = [Candidate(channel, model, (affinity(channel, home), weighted(channel, seed))) for channel, model in found]
+    return sorted(scored, key=lambda each: (each.channel.priority, -each.total))
 
 
 def _fitting(exchange: Exchange) -> Iterator[tuple[Channel, str]]:

@@ -40,7 +40,9 @@ def test_needed_betas_join_the_clients_own_without_repeating():
     assert "betas" not in orjson.loads(adapted.body)
 
 
-@pytest.mark.parametrize(("query", "expected"), [("", "beta=true"), ("a=b", "a=b&beta=true"), ("beta=true", "beta=true")])
+@pytest.mark.parametrize(
+    ("query", "expected"), [("", "beta=true"), ("a=b", "a=b&beta=true"), ("beta=true", "beta=true")]
+)
 def test_beta_is_in_the_query_once(query: str, expected: str):
     assert expected == sent({}, query=query).query
 

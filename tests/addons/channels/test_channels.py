@@ -1,0 +1,111 @@
+"""Channel types as data: addresses, credentials, served models."""
+
+import pytest
+from pydantic import SecretStr
+
+from axonhub.addons.channels.addresses import upstream_url
+from axonhub.addons.channels.checking import findings
+from axonhub.addons.channels.credentials import auth_headers, chosen, tail
+from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.channels.serving import listed_models, upstream_model
+from axonhub.addons.config import Channel, ChannelSettings, Config, Mapping
+from axonhub.transformers.protocol import Endpoint
+from axonhub.transformers.registry import discovered
+
+MESSAGES = Endpoint("v1", "messages")
+OPENAI = channel_types()["openai"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "expected"),
+    [
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1/messages"),
+        ("https://api.anthropic.com/", "https://api.anthropic.com/v1/messages"),
+        ("https://x.test/v1", "https://x.test/v1/messages"),
+        ("https://x.test/v1beta/", "https://x.test/v1beta/messages"),
+        ("https://x.test/api/paas/v4", "https://x.test/api/paas/v4/messages"),
+        ("https://x.test/api#", "https://x.test/api/messages"),
+        ("https://x.test/whole/path##", "https://x.test/whole/path"),
+    ],
+)
+def test_version_is_appended_by_the_operators_rule(base_url: str, expected: str):
+    assert expected == upstream_url(base_url, MESSAGES)
+
+
+def test_query_of_the_endpoint_is_kept():
+    assert "https://x.test/v1/m:s?alt=sse" == upstream_url("https://x.test", Endpoint("v1", "m:s", "alt=sse"))
+
+
+@pytest.mark.parametrize("style", ["bearer", "x-api-key", "x-goog-api-key", "api-key"])
+def test_one_header_bears_the_credential(style: str):
+    headers = auth_headers(style, SecretStr("secret"))
+
+    assert 1 == len(headers)
+    assert "secret" in next(iter(headers.values()))
+
+
+def test_no_credential_no_header():
+    assert {} == auth_headers("bearer", None)
+    assert {} == auth_headers("none", SecretStr("secret"))
+
+
+def test_a_trace_keeps_its_credential_and_traces_spread():
+    pool = [SecretStr(f"credential-{number}") for number in range(3)]
+
+    assert chosen(pool, "t1") is chosen(pool, "t1")
+    assert 3 == len({chosen(pool, f"t{number}").get_secret_value() for number in range(50)})
+    assert chosen([], "t1") is None
+
+
+def test_tail_tells_long_credentials_apart_and_short_ones_not_at_all():
+    assert "wxyz" == tail(SecretStr("sk-0123456789wxyz"))
+    assert "" == tail(SecretStr("short"))
+    assert "" == tail(None)
+
+
+def channel(**given: object) -> Channel:
+    return Channel(name="c", type="openai", **{"supported_models": ("m", "Big"), **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "known_as"),
+    [
+        ({}, "m", "m"),
+        ({}, "other", None),
+        ({"supported_models": ("*",)}, "anything", "anything"),
+        ({"extra_model_prefix": "corp/"}, "corp/m", "m"),
+        ({"supported_models": ("vendor/m",), "auto_trim_model_prefixes": ("vendor",)}, "m", "vendor/m"),
+        ({"model_mappings": (Mapping(from_="alias", to="m"),)}, "alias", "m"),
+        ({"model_mappings": (Mapping(from_="alias", to="unserved"),)}, "alias", None),
+        ({"supported_models": ("*",), "model_mappings": (Mapping(from_="a", to="b"),)}, "a", "b"),
+        ({"settings": ChannelSettings(lowercase_model_id=True)}, "big", "Big"),
+    ],
+)
+def test_names_lead_to_the_upstreams_own(given: dict, asked: str, known_as: str | None):
+    assert known_as == upstream_model(channel(**given), OPENAI, asked)
+
+
+def test_lists_hold_what_can_be_asked_for():
+    listed = listed_models(
+        channel(model_mappings=(Mapping(from_="alias", to="m"), Mapping(from_="re.*", to="m"))), OPENAI
+    )
+
+    assert ["m", "Big", "alias"] == listed
+
+
+def test_every_type_speaks_a_protocol_that_is_built_in():
+    for kind in channel_types().values():
+        assert set(kind.protocols) <= set(discovered()), kind.name
+        assert kind.internal or kind.base_url.startswith(("https://", "http://127.0.0.1")), kind.name
+
+
+def test_impossible_credentials_and_unknown_flags_are_found():
+    wrong = Channel(name="c", type="claude-code", api_keys=(SecretStr("sk-proj-1"),))
+    flag = Channel(name="f", type="openai", settings=ChannelSettings(dialect={"no_such_flag": True}))
+
+    found = list(findings(Config(channels=(wrong, flag))))
+
+    assert ["channels", "channels"] == [finding.place[0] for finding in found]
+    assert "sk-ant" in found[0].message
+    assert "sk-proj-1" not in found[0].message
+    assert "no_such_flag" == found[1].place[-1]
