@@ -269,9 +269,13 @@ class GatewayStream(HttpStream):
         while True:
             if (yield from self.client_gone()):
                 return
+            before = _tries.get(self.flow)
             yield AttemptHook(self.flow)
             if (yield from self.client_gone()):
                 return
+            if self.flow.response is None and _tries.get(self.flow) is before:
+                # The hook failed. The last try must not go out again, and the client must not wait for ever.
+                self.flow.response = http.Response.make(500, b"The gateway failed.\n", {"content-type": "text/plain"})
             if self.flow.response:
                 self.deadline = None
                 yield from self.send_response()

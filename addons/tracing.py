@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from weakref import WeakSet
 
 from mitmproxy import http
 
@@ -29,6 +30,7 @@ class Tracing:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._writer: TraceWriter | None = None
+        self._live: WeakSet[http.HTTPFlow] = WeakSet()
 
     def running(self) -> None:
         store = self._settings.config.store
@@ -42,19 +44,27 @@ class Tracing:
         )
 
     def done(self) -> None:
+        """What is cut by the end of the process is recorded, too."""
+        for exchange in filter(None, map(exchange_of, list(self._live))):
+            exchange.canceled = True
+            self._keep(exchange)
         if self._writer and not self._writer.close(_CLOSE_TIMEOUT_S):
             logger.error("The store did not take everything in time: %s", self._writer.stats())
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """The connection as a trace, when the client names none and the operator wants one."""
         exchange = exchange_of(flow)
+        if exchange:
+            self._live.add(flow)
         if exchange and not exchange.trace.trace_id and exchange.config.server.trace.fallback == "connection":
             exchange.trace = TraceIds(f"conn-{flow.client_conn.id}", source="connection")
 
     def response(self, flow: http.HTTPFlow) -> None:
+        self._live.discard(flow)
         self._keep(exchange_of(flow))
 
     def error(self, flow: http.HTTPFlow) -> None:
+        self._live.discard(flow)
         self._keep(exchange_of(flow))
 
     def _keep(self, exchange: Exchange | None) -> None:
