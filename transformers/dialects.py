@@ -7,7 +7,7 @@ from typing import Final
 
 from axonhub.transformers.dialect import Dialect
 
-_ALWAYS_THINKING: Final = r"(?:^|/)(?:o\d|gpt-5(?!.*chat))"
+_ALWAYS_THINKING: Final = r"(?:^|/)(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*chat))"
 """OpenAI's models that think whatever they are asked, and refuse sampling."""
 
 COMPATIBLE: Final = Dialect()
@@ -26,6 +26,11 @@ OPENAI: Final = Dialect(
     web_search=True,
     openai_fields=True,
     stop_limit=4,
+    tools_tokens=12,
+    long_tools_models=_ALWAYS_THINKING,
+    long_tools_tokens=87,
+    tool_tokens=4,
+    call_tokens=5,
 )
 AZURE: Final = Dialect(
     max_tokens_field="max_completion_tokens",
@@ -36,6 +41,11 @@ AZURE: Final = Dialect(
     reasoning_models=_ALWAYS_THINKING,
     fixed_sampling=True,
     stop_limit=4,
+    tools_tokens=12,
+    long_tools_models=_ALWAYS_THINKING,
+    long_tools_tokens=87,
+    tool_tokens=4,
+    call_tokens=5,
 )
 DEEPSEEK: Final = Dialect(
     reasoning_replay="tool_loop",
@@ -45,6 +55,8 @@ DEEPSEEK: Final = Dialect(
     json_schema=False,
     extra_sampling=False,
     stop_limit=16,
+    vocabulary="deepseek_v3",
+    tools_tokens=220,
 )
 MOONSHOT: Final = Dialect(
     reasoning_replay="always",
@@ -52,6 +64,7 @@ MOONSHOT: Final = Dialect(
     json_schema=False,
     extra_sampling=False,
     stop_limit=5,
+    vocabulary="kimi_k2",
 )
 ZAI: Final = Dialect(
     reasoning_replay="always",
@@ -59,8 +72,9 @@ ZAI: Final = Dialect(
     json_schema=False,
     extra_sampling=False,
     stop_limit=4,
+    vocabulary="glm4",
 )
-QWEN: Final = Dialect(reasoning_control="enable_thinking", cache_marks=True)
+QWEN: Final = Dialect(reasoning_control="enable_thinking", cache_marks=True, vocabulary="qwen3")
 OPENROUTER: Final = Dialect(
     signature_origin="orouter",
     reasoning_field="reasoning",
@@ -93,8 +107,20 @@ ANTHROPIC: Final = Dialect(
     efforts=("low", "medium", "high", "xhigh", "max"),
     tool_name_length=128,
     own_web_search="web_search_20250305",
+    token_percent=118,
+    tools_tokens=330,
+    long_tools_models=r"claude-[a-z]+-(?:4[-.][5-9]|[5-9])",
+    long_tools_tokens=480,
+    tool_tokens=45,
+    call_tokens=25,
+    format_tokens=130,
 )
-GEMINI: Final = Dialect(signature_origin="gem-aistudio")
+# Second protocols of vendors above: nothing else is known to differ.
+DEEPSEEK_ANTHROPIC: Final = Dialect(vocabulary="deepseek_v3", reasoning_replay="always")
+MOONSHOT_ANTHROPIC: Final = Dialect(vocabulary="kimi_k2", reasoning_replay="always")
+ZAI_ANTHROPIC: Final = Dialect(vocabulary="glm4", reasoning_replay="always")
+
+GEMINI: Final = Dialect(signature_origin="gem-aistudio", token_percent=105, tools_tokens=0, tool_tokens=20)
 GEMINI_VERTEX: Final = Dialect(signature_origin="gem-vertex", gemini_schema="message", labels=True, count_wrapped=False)
 RESPONSES: Final = Dialect(
     signature_origin="oai",
@@ -110,4 +136,9 @@ RESPONSES: Final = Dialect(
     web_search=True,
     openai_fields=True,
     namespaces=True,
+    tools_tokens=12,
+    long_tools_models=_ALWAYS_THINKING,
+    long_tools_tokens=87,
+    tool_tokens=4,
+    call_tokens=5,
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
+from openai.types import chat
 from openai.types.chat import completion_create_params
 
 from axonhub.transformers.dialect import Dialect
@@ -49,6 +50,7 @@ from axonhub.transformers.sse import SseDecoder, SseEvent
 from tests.judges.grammar import anthropic_faults, chat_faults
 from tests.judges.sdk import judge_chat, judge_chat_whole
 from tests.transformers.chat_wire import reply, written
+from tests.transformers.nightly import searching
 
 RECORDINGS = Path(__file__).parent.parent / "conversations" / "openai_chat"
 STREAMS = sorted(RECORDINGS.glob("*.sse"))
@@ -193,7 +195,7 @@ def requests(draw):
 
 
 @given(requests())
-@settings(max_examples=80, deadline=None)
+@searching(80)
 def test_reading_what_was_written_gives_the_same_request(request):
     written = PROTOCOL.write_request(request, WIDE)
 
@@ -202,7 +204,7 @@ def test_reading_what_was_written_gives_the_same_request(request):
 
 
 @given(requests(), st.sampled_from(DIALECTS))
-@settings(max_examples=50, deadline=None)
+@searching(50)
 def test_writing_is_deterministic_in_every_dialect(request, dialect):
     try:
         first = PROTOCOL.write_request(request, dialect)
@@ -235,7 +237,7 @@ def says_something(response):
 
 
 @given(answers.filter(says_something))
-@settings(max_examples=60, deadline=None)
+@searching(60)
 def test_reading_what_was_written_gives_the_same_answer_whole_and_streamed(response):
     asked = reply(Request("m", (), stream_usage=True))
     whole = PROTOCOL.write_response(response, asked)
@@ -363,7 +365,7 @@ odd_chunks = mutated(CHUNKS) | st.sampled_from(CHUNKS)
 
 
 @given(mutated(TREES) | st.dictionaries(st.text(max_size=8), junk))
-@settings(max_examples=150, deadline=None)
+@searching(150)
 def test_any_request_is_read_or_refused(body):
     try:
         request = PROTOCOL.read_request(body)
@@ -375,7 +377,7 @@ def test_any_request_is_read_or_refused(body):
 
 
 @given(mutated(BODIES) | st.dictionaries(st.text(max_size=8), junk), st.sampled_from([*DIALECTS, WIDE]))
-@settings(max_examples=150, deadline=None)
+@searching(150)
 def test_any_answer_is_read(body, dialect):
     response = PROTOCOL.read_response(body, dialect, Undo())
 
@@ -386,7 +388,7 @@ def test_any_answer_is_read(body, dialect):
 @given(
     st.lists(mutated(CHUNKS) | st.sampled_from(CHUNKS), max_size=6), st.booleans(), st.sampled_from([*DIALECTS, WIDE])
 )
-@settings(max_examples=150, deadline=None)
+@searching(150)
 def test_any_stream_is_read_and_keeps_the_grammar_of_events(chunks, done, dialect):
     reader = PROTOCOL.stream_reader(dialect, Undo())
     sse_events = [SseEvent(json.dumps(chunk)) for chunk in chunks] + ([SseEvent("[DONE]")] if done else [])
@@ -483,3 +485,88 @@ def test_every_member_of_a_request_has_a_fate(field):
         assert fate(field, PROTOCOL, WIDE) in ("kept", "refused", "lost")
         assert fate(field, PROTOCOL, OPENAI) in ("kept", "refused", "lost")
         assert fate(field, ANTHROPIC, Dialect()) in ("kept", "refused", "lost")
+
+
+CALLS = [{"id": "a", "type": "function", "function": {"name": "ls", "arguments": "{}"}}]
+MARK = {"mode": "explicit"}
+TEXT = {"type": "text", "text": "t"}
+PNG = {"url": "data:image/png;base64,iVBORw0KGgo="}
+PART_SAMPLES = {
+    chat.ChatCompletionContentPartTextParam: TEXT | {"prompt_cache_breakpoint": MARK},
+    chat.ChatCompletionContentPartImageParam: {
+        "type": "image_url",
+        "image_url": PNG | {"detail": "low"},
+        "prompt_cache_breakpoint": MARK,
+    },
+    chat.ChatCompletionContentPartInputAudioParam: {
+        "type": "input_audio",
+        "input_audio": {"data": "AAAA", "format": "mp3"},
+        "prompt_cache_breakpoint": MARK,
+    },
+    chat.chat_completion_content_part_param.File: {
+        "type": "file",
+        "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
+        "prompt_cache_breakpoint": MARK,
+    },
+}
+MESSAGE_SAMPLES = {
+    chat.ChatCompletionDeveloperMessageParam: {"role": "developer", "content": "c", "name": "n"},
+    chat.ChatCompletionSystemMessageParam: {"role": "system", "content": "c", "name": "n"},
+    chat.ChatCompletionUserMessageParam: {"role": "user", "content": "c", "name": "n"},
+    chat.ChatCompletionAssistantMessageParam: {
+        "role": "assistant",
+        "content": "c",
+        "name": "n",
+        "audio": {"id": "audio_1"},
+        "refusal": "r",
+        "function_call": {"name": "ls", "arguments": "{}"},
+        "tool_calls": CALLS,
+    },
+    chat.ChatCompletionToolMessageParam: {"role": "tool", "tool_call_id": "a", "content": "out"},
+    chat.ChatCompletionFunctionMessageParam: {"role": "function", "name": "ls", "content": "out"},
+}
+TOOL_SAMPLES = {
+    chat.ChatCompletionFunctionToolParam: {
+        "type": "function",
+        "function": {"name": "ls", "description": "d", "parameters": {"type": "object"}, "strict": True},
+    },
+    chat.ChatCompletionCustomToolParam: {
+        "type": "custom",
+        "custom": {"name": "ls", "description": "d", "format": {"type": "text"}},
+    },
+}
+ALL_SAMPLES = PART_SAMPLES | MESSAGE_SAMPLES | TOOL_SAMPLES
+NEEDED = {"role", "type", "text", "image_url", "input_audio", "file", "tool_call_id", "function", "custom"}
+
+
+def around(kind, sample):
+    """A request that holds the sample."""
+    user = {"role": "user", "content": "x"}
+    if kind in TOOL_SAMPLES:
+        return {"model": "m", "messages": [user], "tools": [sample]}
+    if kind in PART_SAMPLES:
+        return {"model": "m", "messages": [{"role": "user", "content": [sample, TEXT]}]}
+    before = [{"role": "assistant", "tool_calls": CALLS}] if sample["role"] == "tool" else []
+    after = [{"role": "tool", "tool_call_id": "a", "content": "out"}] if "tool_calls" in sample else []
+    called = "function_call" in sample and sample.get("function_call")
+    after += [{"role": "function", "name": "ls", "content": "out"}] if called else []
+    if sample["role"] == "function":
+        before = [{"role": "assistant", "function_call": {"name": "ls", "arguments": "{}"}}]
+    return {"model": "m", "messages": [*before, sample, *after, user]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(kind, field) for kind in ALL_SAMPLES for field in sorted(typing.get_type_hints(kind))],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_every_nested_member_of_a_request_has_a_fate(kind, field):
+    sample = ALL_SAMPLES[kind]
+    assert field in sample
+    told = PROTOCOL.write_request(PROTOCOL.read_request(around(kind, sample)), WIDE)
+    if field in NEEDED or (field, sample.get("role")) == ("name", "function"):
+        assert json.dumps(sample[field])[1:-1] in json.dumps(told.body) or field == "role"
+        return
+    without = {name: value for name, value in sample.items() if name != field}
+    less = PROTOCOL.write_request(PROTOCOL.read_request(around(kind, without)), WIDE)
+    assert told.body != less.body or len(told.losses) > len(less.losses)

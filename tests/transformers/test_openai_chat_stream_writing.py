@@ -54,7 +54,7 @@ SILENT = Request("asked-model", ())
 def told(events, request=ASKED):
     """The stream, which departs nowhere from the grammar of chunks."""
     stream = written(events, reply(request))
-    assert [] == chat_faults(stream, usage_asked=bool(request.stream_usage))
+    assert chat_faults(stream, usage_asked=bool(request.stream_usage)) == []
     return stream
 
 
@@ -386,6 +386,17 @@ def test_signatures_of_calls_stand_where_google_puts_them():
         assert call.extra_content == {"google": {"thought_signature": carried(signature)}}
         again = PROTOCOL.read_request({"model": "m", "messages": [final(stream).message.to_dict()]})
         assert again.turns[0].parts[0].signature == signature
+
+
+def test_a_call_without_id_gets_the_same_one_whole_and_streamed():
+    answer = answered(ToolCall("", "ls", "{}"), ToolCall("", "ls", "{}"), stop=StopReason.END)
+    streamed = final(told(unfold(answer)))
+    whole = PROTOCOL.write_response(answer, reply(ASKED))["choices"][0]
+
+    ids = [call.id for call in streamed.message.tool_calls]
+    assert len(set(ids)) == 2
+    assert ids == [call["id"] for call in whole["message"]["tool_calls"]]
+    assert streamed.finish_reason == whole["finish_reason"] == "tool_calls"
 
 
 def test_custom_calls():

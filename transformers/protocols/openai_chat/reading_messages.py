@@ -204,7 +204,8 @@ def _audio(part: JsonObject, path: str) -> Part:
     given = needed(mapping(part, "input_audio", path), "input_audio", path)
     inner = member(path, "input_audio")
     format_ = text(given, "format", inner) or "wav"
-    return Audio(Inline(f"audio/{format_}", needed(text(given, "data", inner), "data", inner)), format_)
+    data = needed(text(given, "data", inner), "data", inner)
+    return Audio(Inline(f"audio/{format_}", data), format_, native=Native(NAME, part))
 
 
 def _file(part: JsonObject, path: str) -> Part:

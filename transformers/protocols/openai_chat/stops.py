@@ -49,9 +49,10 @@ def read_stop(finish_reason: str, called_tool: bool) -> StopReason | Failure:
     return reason
 
 
-def write_stop(reason: StopReason, legacy: bool = False) -> str:
-    """`legacy`: the client asked with `functions`."""
-    return "function_call" if legacy and reason is StopReason.TOOL else _WRITTEN[reason]
+def write_stop(reason: StopReason, called_tool: bool, legacy: bool = False) -> str:
+    """A call beats a plain stop, whatever the provider said. `legacy`: the client asked with `functions`."""
+    word = "tool_calls" if called_tool and _WRITTEN[reason] == "stop" else _WRITTEN[reason]
+    return "function_call" if legacy and word == "tool_calls" else word
 
 
 def is_tool_stop(finish_reason: str) -> bool:

@@ -34,7 +34,7 @@ from axonhub.transformers.hub.parts import (
 from axonhub.transformers.hub.requests import Request, ToolReference, Turn
 from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.media import COMMON_IMAGES, data_url, with_true_media_type
-from axonhub.transformers.pairing import is_empty, paired
+from axonhub.transformers.pairing import paired
 from axonhub.transformers.protocol import Loss, Unsupported
 from axonhub.transformers.protocols.openai_chat.names import NAME
 from axonhub.transformers.reminders import is_billing_block, reminded
@@ -60,9 +60,8 @@ def write_messages(
 ) -> list[Json]:
     """All messages of a request; `note` is one more line of system prompt of our own. Unsupported."""
     turns = reminded(request.turns) if dialect.middle_system == "reminder" else request.turns
-    # Most histories need no putting in order, and looking is a third of the price of doing.
-    ordered = turns if _is_in_order(turns) else paired(turns, losses, merge=False)
-    return _Writer(request, dialect, names, losses).conversation(ordered, note)
+    writer = _Writer(request, dialect, names, losses)
+    return writer.conversation(paired(turns, losses, merge=False), note)
 
 
 class _Writer:
@@ -347,6 +346,8 @@ class _Writer:
     def _audio(self, audio: Audio) -> JsonObject:
         if not isinstance(audio.source, Inline):
             raise Unsupported("chat takes audio as data only", "messages[].content[].audio")
+        if audio.native is not None and _is_marked(audio.native.value):
+            self._lose("cache_control")
         format_ = audio.format or audio.source.media_type.rpartition("/")[2].removeprefix("x-")
         format_ = {"mpeg": "mp3", "wave": "wav"}.get(format_, format_)
         return {"type": "input_audio", "input_audio": {"data": audio.source.data, "format": format_}}
@@ -386,31 +387,6 @@ def _joined(said: list[JsonObject]) -> Json:
     return "".join(str(part["text"]) for part in said)
 
 
-def _is_in_order(turns: tuple[Turn, ...]) -> bool:
-    """Is every call answered by the results that open the next turn, in order, and is nothing empty?"""
-    asked: list[str] = []
-    seen: set[str] = set()
-    for turn in turns:
-        parts = turn.parts
-        if asked:
-            answers = [part.call_id for part in parts[: len(asked)] if type(part) is ToolResult]
-            if answers != asked or turn.role != "user":
-                return False
-            parts = parts[len(asked) :]
-            asked = []
-        elif not parts:
-            return False
-        for part in parts:
-            if type(part) is ToolCall:
-                if part.id in seen or turn.role != "assistant":
-                    return False
-                seen.add(part.id)
-                asked.append(part.id)
-            elif type(part) is ToolResult or is_empty(part):
-                return False
-    return not asked
-
-
 def _tool_loop_start(turns: tuple[Turn, ...]) -> int:
     """The place of the user's last own message; words behind tool results belong to the loop. -1 when there is none."""
     after_results = False
@@ -421,6 +397,10 @@ def _tool_loop_start(turns: tuple[Turn, ...]) -> int:
             start = index
         after_results = results or (after_results and turn.role != "assistant")
     return start
+
+
+def _is_marked(part: JsonObject) -> bool:
+    return "cache_control" in part or "prompt_cache_breakpoint" in part
 
 
 def _foreign_file() -> Unsupported:

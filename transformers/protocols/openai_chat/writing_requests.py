@@ -56,8 +56,10 @@ def write_request(request: Request, dialect: Dialect) -> Written:
         if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
     for name, value in request.extensions.get(NAME, {}).items():
-        if "." not in name:  # Nested members are found where they belong.
+        if "." not in name:
             body.setdefault(name, value)
+        elif not name.startswith("stream_options."):  # That concerns the client's stream, which is written here.
+            losses.append(Loss(name, "not kept between vendors", "info"))
     return Written(body, tuple(losses), names.undo)
 
 

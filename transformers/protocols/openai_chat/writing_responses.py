@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from axonhub.transformers.call_ids import minted_call_id
 from axonhub.transformers.carriers import carried
 from axonhub.transformers.citations import chat_annotation, web_citation
 from axonhub.transformers.fields import as_mapping
@@ -22,12 +23,13 @@ _PREFIX: Final = "chatcmpl-"
 
 def write_response(response: Response, reply: Reply) -> JsonObject:
     legacy = is_legacy(reply.request)
+    called = any(isinstance(part, ToolCall) for part in response.parts)
     extensions = dict(response.extensions.get(NAME, {}))
     choice: JsonObject = {
         "index": 0,
-        "message": _message(response.parts, reply.request, legacy),
+        "message": _message(response.parts, reply, legacy),
         "logprobs": extensions.pop("logprobs", None),
-        "finish_reason": write_stop(response.stop, legacy),
+        "finish_reason": write_stop(response.stop, called, legacy),
     }
     return {
         "id": response_id(response.id, reply),
@@ -51,11 +53,16 @@ def is_legacy(request: Request) -> bool:
     return any(tool.native.protocol == NAME and "function" not in tool.native.value for tool in tools if tool.native)
 
 
-def _message(parts: tuple[Part, ...], request: Request, legacy: bool) -> JsonObject:
+def call_id(call: ToolCall, reply: Reply, place: int) -> str:
+    """Of the call in this place among the answer's calls; one is minted where the provider gave none."""
+    return call.id or minted_call_id(reply.id, place, "call_")
+
+
+def _message(parts: tuple[Part, ...], reply: Reply, legacy: bool) -> JsonObject:
     message: JsonObject = {"role": "assistant", "content": _content(parts)}
     refusals = [part.text for part in parts if isinstance(part, Refusal)]
     message["refusal"] = "".join(refusals) if refusals else None
-    _reasoning(message, [part for part in parts if isinstance(part, Thinking)], request)
+    _reasoning(message, [part for part in parts if isinstance(part, Thinking)], reply.request)
     images: list[Json] = [write_image(part, place) for place, part in enumerate(_images(parts))]
     if images:
         message["images"] = images
@@ -63,7 +70,7 @@ def _message(parts: tuple[Part, ...], request: Request, legacy: bool) -> JsonObj
     if calls and legacy:
         message["function_call"] = _function(calls[0])
     elif calls:
-        message["tool_calls"] = [_call(call) for call in calls]
+        message["tool_calls"] = [_call(call, call_id(call, reply, place)) for place, call in enumerate(calls)]
     if annotations := _annotations(parts):
         message["annotations"] = annotations
     return message
@@ -91,15 +98,15 @@ def _reasoning(message: JsonObject, thoughts: list[Thinking], request: Request) 
         message["reasoning_details"] = details
 
 
-def _call(call: ToolCall) -> JsonObject:
+def _call(call: ToolCall, known_as: str) -> JsonObject:
     if call.kind == "freeform":
         written: JsonObject = {
-            "id": call.id,
+            "id": known_as,
             "type": "custom",
             "custom": {"name": call.name, "input": call.arguments},
         }
     else:
-        written = {"id": call.id, "type": "function", "function": _function(call)}
+        written = {"id": known_as, "type": "function", "function": _function(call)}
     if call.signature is not None:
         written["extra_content"] = {"google": {"thought_signature": carried(call.signature)}}
     return written

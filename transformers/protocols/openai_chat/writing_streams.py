@@ -34,6 +34,7 @@ from axonhub.transformers.protocols.openai_chat.reasoning import SEPARATOR, carr
 from axonhub.transformers.protocols.openai_chat.stops import write_stop
 from axonhub.transformers.protocols.openai_chat.usage import write_usage
 from axonhub.transformers.protocols.openai_chat.writing_responses import (
+    call_id,
     is_legacy,
     response_id,
     write_annotations,
@@ -187,7 +188,7 @@ class ChatStreamWriter:
         known = self._calls[index] = _Call(place, call.kind == "freeform")
         if self._legacy:
             return b"" if place else self._delta({"function_call": {"name": call.name, "arguments": ""}})
-        said: JsonObject = {"index": place, "id": call.id}
+        said: JsonObject = {"index": place, "id": call_id(call, self._reply, place)}
         if known.custom:
             said |= {"type": "custom", "custom": {"name": call.name, "input": ""}}
         else:
@@ -243,7 +244,7 @@ class ChatStreamWriter:
         self._stopped = True
         # All in one delta: a second list without indexes breaks openai-python.
         told = self._delta({"annotations": self._annotations}) if self._annotations else b""
-        return told + self._delta({}, write_stop(reason, self._legacy))
+        return told + self._delta({}, write_stop(reason, bool(self._calls), self._legacy))
 
     def _end(self) -> bytes:
         finish = self._stop(StopReason.END)
