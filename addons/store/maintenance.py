@@ -86,14 +86,13 @@ def compact(root: Path) -> list[tuple[str, int, int]]:
 
 
 def compacted(folder: Path) -> tuple[int, int] | None:
-    """The index goes first and comes last, so that a crash leaves a partition that the next start seals again."""
+    """The old index does not fit the new journal: should we die between them, the gateway's next start seals again."""
     records = Records(folder, read_only=False)
     try:
         storage = records.db.journal
         before = storage.journal.scanned
         if before - storage.living_bytes(TABLE) <= before // 50:
             return None
-        (folder / INDEX).unlink()
         if len(records.open_table):
             records.open_table.truncate()
         storage.compact()

@@ -196,10 +196,30 @@ def test_second_gateway_on_the_same_folder_is_refused(open_store: Callable[[], E
         open_store()
 
 
-def test_everything_is_private(open_store: Callable[[], Embedded], tmp_path: Path) -> None:
-    os.umask(before := os.umask(0))
+def test_durable_means_bodies_and_then_the_record_are_on_the_disk(tmp_path: Path, clock: Clock) -> None:
+    """Watches the calls that go to the kernel: nothing short of a power cut would show the difference."""
+    store, calls = Embedded(tmp_path, "durable", clock), []
+
+    def watch(_: object, event: str, function: Any) -> None:
+        if event == "c_call" and function.__name__ in ("write", "fdatasync"):
+            calls.append(function.__name__)
+
+    sys.setprofile(watch)
     try:
-        os.umask(0)
+        refs = store.put("t", {"request": b"body"})
+        ack = store.append([{"id": "req_1", "bodies": refs}])
+    finally:
+        sys.setprofile(None)
+    store.close()
+
+    assert calls == ["write", "fdatasync", "write", "fdatasync"]
+    assert ack.durability == "durable"
+
+
+def test_everything_is_private(open_store: Callable[[], Embedded], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
         filled(open_store(), 50)
     finally:
         os.umask(before)
