@@ -2,6 +2,7 @@
 
 import json
 
+import orjson
 import pytest
 
 from axonhub.transformers.dialect import Dialect
@@ -368,6 +369,23 @@ def test_case_147_anthropics_wish_for_single_calls():
 
     assert PROTOCOL.write_request(request, OPENAI).body["parallel_tool_calls"] is False
     assert "parallel_tool_calls" not in PROTOCOL.write_request(ANTHROPIC.read_request(asked), OPENAI).body
+
+
+def test_case_157_numbers_in_anthropics_arguments_stay_as_they_were():
+    said = b'{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"ls","input":%s}]}'
+    numbers = b'{"big":9223372036854775808,"whole":1,"real":1.0}'
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "x"}]}
+    messages = [{"role": "user", "content": "x"}, orjson.loads(said % numbers), result]
+    request = ANTHROPIC.read_request({"model": "m", "max_tokens": 9, "messages": messages})
+
+    written = PROTOCOL.write_request(request, OPENAI).body["messages"][1]["tool_calls"][0]
+    assert written["function"]["arguments"].encode() == numbers
+
+
+def test_case_161_exclusive_usage_of_a_provider_is_never_negative_for_a_client():
+    usage = read_usage({"prompt_tokens": 7, "completion_tokens": 1, "cached_tokens": 9000})
+
+    assert write_usage(usage)["prompt_tokens"] == 9007
 
 
 def test_endpoints():

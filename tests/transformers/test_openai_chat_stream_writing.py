@@ -123,6 +123,13 @@ def final(stream):
     return judge_chat(stream).choices[0]
 
 
+def test_case_024_arguments_that_stand_in_the_start_of_a_call_reach_the_client():
+    block = {"type": "tool_use", "id": "toolu_1", "name": "ls", "input": {"x": 1}}
+    stream = told(provider(ANTHROPIC, *a_stream((block,), stop="tool_use")))
+
+    assert json.loads(final(stream).message.tool_calls[0].function.arguments) == {"x": 1}
+
+
 def test_case_051_the_role_is_said_once():
     stream = told(provider(ANTHROPIC, *a_stream(A_TEXT)))
 
