@@ -1,7 +1,7 @@
 """Web searches that a provider runs: one meaning in the shapes of four vendors.
 
-Anthropic writes `web_search_20250305` and later, OpenAI Responses `web_search`, OpenAI chat `web_search_options`, Gemini
-`googleSearch`. What they have in common is here; a writer records what its own vendor cannot say.
+Anthropic writes `web_search_20250305` and later, OpenAI Responses `web_search`, OpenAI chat `web_search_options`,
+Gemini `googleSearch`. What they have in common is here; a writer records what its own vendor cannot say.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from axonhub.transformers.protocol import Loss
 _GOOGLE: Final = ("googleSearch", "google_search", "googleSearchRetrieval")
 _PLACE: Final = ("city", "country", "region", "timezone")
 _KNOWN: Final = frozenset(
-    "type name allowed_domains blocked_domains filters user_location search_context_size max_uses web_search_options "
-    "cache_control".split()
+    "type name allowed_domains blocked_domains filters user_location search_context_size max_uses "
+    "web_search_options".split()
 )
 
 

@@ -1,6 +1,7 @@
 """Four vendors' web searches mean the same."""
 
 import pytest
+
 from axonhub.transformers.hub.parts import Native
 from axonhub.transformers.hub.requests import HostedTool
 from axonhub.transformers.web_searches import WebSearch, web_search

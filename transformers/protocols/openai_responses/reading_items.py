@@ -41,6 +41,7 @@ _ITEM: Final = frozenset(("type", "id", "status"))
 _MESSAGE: Final = _ITEM | {"role", "content"}
 _CALL: Final = _ITEM | {"call_id", "name", "arguments", "input", "namespace"}
 _OUTPUT: Final = _ITEM | {"call_id", "output", "name"}
+_PLAIN_OUTPUT: Final = _OUTPUT - {"name"}
 _REASONING: Final = _ITEM | {"summary", "content", "encrypted_content"}
 _IMAGE: Final = _ITEM | {"result", "output_format"}
 _LATE_TOOLS: Final = _ITEM | {"role", "tools"}
@@ -150,7 +151,7 @@ class Conversation:
             tuple(Text(part.text) if isinstance(part, Refusal) else part for part in parts),
             name=text(item, "name", path) or None,
             kind=kind,
-            native=None if item.keys() <= _OUTPUT else Native(NAME, item),
+            native=None if item.keys() <= _PLAIN_OUTPUT else Native(NAME, item),
         )
         if self._parts and not isinstance(self._parts[-1], ToolResult):
             self.close()

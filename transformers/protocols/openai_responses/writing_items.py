@@ -33,6 +33,7 @@ from axonhub.transformers.protocols.openai_responses.names import ITEM_PREFIX, N
 from axonhub.transformers.tool_names import NameTable, freeform_arguments
 
 _CONTENT: Final = "messages[].content[]"
+_MARK: Final = "prompt_cache_breakpoint"
 _ID_LENGTH: Final = 64
 _FILENAMES: Final = {"application/pdf": "document.pdf", "text/plain": "document.txt"}
 _VENDOR: Final = NAME.partition("/")[0]
@@ -150,14 +151,21 @@ class ItemWriter:
             return written
         if mark.ttl is not None:
             self._lose("ttl")
-        written["prompt_cache_breakpoint"] = {"mode": "explicit"}
+        written[_MARK] = {"mode": "explicit"}
         return written
+
+    def _own_part(self, value: JsonObject) -> JsonObject:
+        """A part as its client wrote it, without a cache mark where this channel takes none."""
+        if _MARK not in value or self._dialect.cache_marks:
+            return value
+        self._lose("cache_control")
+        return {name: each for name, each in value.items() if name != _MARK}
 
     def _image(self, image: Image) -> JsonObject:
         if not self._dialect.images:
             raise Unsupported("this channel reads no images", f"{_CONTENT}.image")
-        if image.native is not None and image.native.protocol == NAME and image.cache is None:
-            return image.native.value
+        if image.native is not None and image.native.protocol == NAME:
+            return self._own_part(image.native.value)
         written: JsonObject = {"type": "input_image", "detail": image.detail or "auto"}
         match image.source:
             case Inline() as inline:
@@ -182,8 +190,8 @@ class ItemWriter:
             self._lose("context", Loss(f"{_CONTENT}.context", "a file has no context here"))
         if not self._dialect.files:
             raise Unsupported("this channel reads no files", f"{_CONTENT}.document")
-        if document.native is not None and document.native.protocol == NAME and document.cache is None:
-            return document.native.value
+        if document.native is not None and document.native.protocol == NAME:
+            return self._own_part(document.native.value)
         written: JsonObject = {"type": "input_file"}
         match source:
             case Inline() as inline:

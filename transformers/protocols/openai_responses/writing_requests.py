@@ -71,12 +71,21 @@ def _conversation(request: Request, dialect: Dialect, names: NameTable, body: Js
     system = _system(request, dialect, losses)
     turns = reminded(request.turns) if dialect.middle_system == "reminder" else request.turns
     writer = ItemWriter(dialect, names, losses)
-    if len(system) == 1 and system[0].cache is None and turns:
+    if len(system) == 1 and turns and _is_plain(system[0], dialect, losses):
         body["instructions"] = system[0].text
     else:
         writer.system(system)
     writer.turns(paired(turns, losses, merge=False))
     body["input"] = writer.items
+
+
+def _is_plain(text: Text, dialect: Dialect, losses: list[Loss]) -> bool:
+    """Can it be said as `instructions`, a string without a place for anything else?"""
+    if text.annotations or (text.cache is not None and dialect.cache_marks):
+        return False
+    if text.cache is not None:
+        losses.append(Loss("cache_control", "this channel takes no cache marks", "info"))
+    return True
 
 
 def _system(request: Request, dialect: Dialect, losses: list[Loss]) -> tuple[Text, ...]:
@@ -151,7 +160,10 @@ def _effort(asked: Reasoning) -> Effort | None:
         return "none"
     if asked.effort is not None:
         return asked.effort
-    return None if asked.budget_tokens is None else effort_of_budget(asked.budget_tokens)
+    if asked.budget_tokens is not None:
+        return effort_of_budget(asked.budget_tokens)
+    # Anthropic's documented default of adaptive thinking; OpenAI's own clients who name no effort name a summary.
+    return "high" if asked.mode == "adaptive" and asked.summary is None else None
 
 
 def _level(effort: Effort, model: str, dialect: Dialect) -> Effort | None:
