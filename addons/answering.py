@@ -12,7 +12,7 @@ import orjson
 from mitmproxy import http
 
 from axonhub.addons import failover
-from axonhub.addons.answers import failure_answer, json_answer
+from axonhub.addons.answers import JSON, failure_answer, json_answer
 from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
@@ -24,6 +24,7 @@ from axonhub.transformers.hub.fold import fold, unfold
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.pipe import Conversion, PassThrough
 from axonhub.transformers.protocol import ProtocolError, Reply
 from axonhub.transformers.sse import SseDecoder
@@ -44,7 +45,8 @@ _SILENCE = {
 
 
 class Answering:
-    def __init__(self) -> None:
+    def __init__(self, memory: SignatureMemory) -> None:
+        self._memory = memory
         self._pipes: WeakKeyDictionary[http.HTTPFlow, Conversion | PassThrough] = WeakKeyDictionary()
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -78,6 +80,7 @@ class Answering:
         else:
             flow.response = answer
             flow.error = None
+            self._remember(exchange, attempt)
 
     def _judged(
         self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt, ended: failover.Try
@@ -87,6 +90,11 @@ class Answering:
             attempt.response_body = pipe.provider_bytes if pipe else b""
             return (pipe.failure if pipe else None) or _SILENCE[ended.ending]
         return _whole(exchange, attempt, flow.response)
+
+    def _remember(self, exchange: Exchange, attempt: Attempt) -> None:
+        """What the client may not give back although the provider will want it."""
+        if attempt.converted and attempt.answer:
+            self._memory.remember(exchange.owner, attempt.answer.parts, time.monotonic())
 
     def response(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)
@@ -118,6 +126,8 @@ class Answering:
         attempt.response_body, exchange.response_body = pipe.provider_bytes, pipe.client_bytes
         attempt.ended_s = exchange.ended_s
         exchange.usage = pipe.fold.usage
+        attempt.answer = pipe.fold.response()
+        self._remember(exchange, attempt)
         exchange.failure = attempt.failure = None if exchange.canceled else pipe.failure
 
 
@@ -149,17 +159,23 @@ def _bare_reply(exchange: Exchange) -> Reply:
 
 
 def _reply_to(exchange: Exchange, request: Request) -> Reply:
-    return Reply(exchange.id.removeprefix("req_"), int(exchange.started_s), request)
+    reply_id, created_s = exchange.id.removeprefix("req_"), int(exchange.started_s)
+    return Reply(reply_id, created_s, request, json_array=exchange.json_array)
 
 
 def _stream_headers(provider: http.Headers, exchange: Exchange, attempt: Attempt) -> http.Headers:
     headers = _forwarded(provider, attempt)
-    headers["content-type"] = provider.get("content-type", _EVENT_STREAM) if not attempt.converted else _EVENT_STREAM
+    if attempt.converted:
+        headers["content-type"] = _stream_type(exchange)
     headers["cache-control"] = "no-cache"
     headers.pop("content-encoding", None)
     for name, value in exchange.headers.items():
         headers[name] = value
     return headers
+
+
+def _stream_type(exchange: Exchange) -> str:
+    return JSON if exchange.json_array else _EVENT_STREAM
 
 
 def _forwarded(provider: http.Headers, attempt: Attempt) -> http.Headers:
@@ -202,6 +218,7 @@ def _whole(exchange: Exchange, attempt: Attempt, response: http.Response) -> htt
         return Failure(FailureKind.SERVER, f"The provider's answer is not readable: {error}"[:2000])
     if isinstance(answer, Failure):
         return answer
+    attempt.answer = answer
     exchange.usage = answer.usage
     exchange.first_byte_s = attempt.first_event_s = time.time()
     if passes:
@@ -252,7 +269,9 @@ def _converted(exchange: Exchange, answer: Response, forwarded: http.Headers) ->
         return json_answer(200, exchange.address.protocol.write_response(answer, reply), headers)
     writer = exchange.address.protocol.stream_writer(reply)
     content = b"".join(writer.write(event) for event in unfold(answer))
-    return http.Response.make(200, content, {**headers, "content-type": _EVENT_STREAM, "cache-control": "no-cache"})
+    return http.Response.make(
+        200, content, {**headers, "content-type": _stream_type(exchange), "cache-control": "no-cache"}
+    )
 
 
 def _object(content: bytes) -> JsonObject:

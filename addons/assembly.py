@@ -14,6 +14,7 @@ from axonhub.addons.outbound import Outbound
 from axonhub.addons.selection import Selection
 from axonhub.addons.settings import Settings
 from axonhub.addons.tracing import Tracing
+from axonhub.transformers.memory import SignatureMemory
 
 
 class Layer:
@@ -27,7 +28,7 @@ def gateway(settings: Settings) -> list[object]:
     """A new set of addons around settings that somebody opens before the first request."""
     failover.limits.refuse_headers = inbound.refuse_headers
     internal = Internal({"demo": demo.application})
-    selection = Selection()
+    selection, memory = Selection(), SignatureMemory()
     return [
         settings,
         Layer(),
@@ -36,8 +37,8 @@ def gateway(settings: Settings) -> list[object]:
         Authentication(settings),
         Catalog(),
         selection,
-        Answering(),
-        Outbound(selection, internal),
+        Answering(memory),
+        Outbound(selection, internal, memory),
         Tracing(settings),
         Draining(settings),
         Greeting(settings),

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from axonhub.addons.config import ApiKey, Channel, Config, Profile
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request
+from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Loss, Operation, Undo, WireProtocol
@@ -80,6 +81,8 @@ class Attempt:
     """What went to the provider."""
     response_body: bytes = b""
     """What came from it, as far as it came."""
+    answer: Response | None = None
+    """The hub's reading of it, when it was read as an answer."""
     status: int | None = None
     failure: Failure | None = None
     first_event_s: float | None = None
@@ -132,6 +135,16 @@ class Exchange:
     def attempt(self) -> Attempt | None:
         """The latest try."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def owner(self) -> str:
+        """The caller by name; "" while nobody is known."""
+        return self.api_key.name if self.api_key else ""
+
+    @property
+    def json_array(self) -> bool:
+        """Does the client of a protocol that streams by path want one JSON array instead of events?"""
+        return self.address.stream is True and "alt=sse" not in self.query.split("&")
 
     def hub_request(self) -> Request:
         """The hub's reading of the client's body, made once. ProtocolError."""

@@ -28,6 +28,7 @@ from axonhub.addons.internal import Internal
 from axonhub.transformers.carriers import may_hold_carriers
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.protocol import ProtocolError, WireProtocol
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.reminders import BILLING_MARK
@@ -45,8 +46,8 @@ class Chooser(Protocol):
 
 
 class Outbound:
-    def __init__(self, chooser: Chooser, internal: Internal) -> None:
-        self._chooser, self._internal = chooser, internal
+    def __init__(self, chooser: Chooser, internal: Internal, memory: SignatureMemory) -> None:
+        self._chooser, self._internal, self._memory = chooser, internal, memory
 
     def attempt(self, flow: http.HTTPFlow) -> None:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
@@ -65,12 +66,12 @@ class Outbound:
         """False when this channel cannot say what the client asks; the attempt holds why."""
         kind = channel_types()[candidate.channel.type]
         protocol, converted = spoken(kind, exchange.address.protocol)
-        converted = converted or not may_pass(exchange.body, dialect_of(candidate.channel, kind))
+        converted = converted or exchange.json_array or not may_pass(exchange.body, dialect_of(candidate.channel, kind))
         credential = self._internal.token if kind.internal else chosen(candidate.channel.api_keys, _seed(exchange))
         attempt = Attempt(candidate, protocol, credential, time.time(), converted)
         exchange.attempts.append(attempt)
         try:
-            _write(exchange, attempt, kind)
+            _write(exchange, attempt, kind, self._memory)
         except ProtocolError as error:
             attempt.failure = Failure(FailureKind.INVALID_REQUEST, str(error), param=error.path or None)
             attempt.ended_s = time.time()
@@ -122,14 +123,16 @@ def may_pass(body: bytes, dialect: Dialect) -> bool:
     return not may_hold_carriers(body) and (dialect.billing_block or BILLING_MARK not in body)
 
 
-def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
+def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: SignatureMemory) -> None:
     """Fills the attempt's request body. ProtocolError."""
     if not attempt.converted:
         body = exchange.body
         model = attempt.candidate.model
         attempt.request_body = body if exchange.address.model else replace_string(body, "model", model)
         return
-    request = replace(exchange.hub_request(), model=attempt.candidate.model)
+    request = exchange.hub_request()
+    turns = memory.restored(exchange.owner, request.turns, time.monotonic())
+    request = replace(request, model=attempt.candidate.model, turns=turns)
     counting = exchange.address.operation == "count_tokens"
     dialect = dialect_of(attempt.candidate.channel, kind)
     written = attempt.protocol.count_request(request, dialect) if counting else None
@@ -173,7 +176,7 @@ def _retarget(request: http.Request, url: str, query: str) -> None:
     request.scheme = parts.scheme
     request.host = parts.hostname or ""
     request.port = parts.port or (443 if parts.scheme == "https" else 80)
-    joined = "&".join(each for each in (parts.query, query) if each)
+    joined = "&".join(dict.fromkeys(each for each in (*parts.query.split("&"), *query.split("&")) if each))
     request.path = (parts.path or "/") + (f"?{joined}" if joined else "")
     request.authority = ""
     default_port = 443 if parts.scheme == "https" else 80

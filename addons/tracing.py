@@ -23,6 +23,7 @@ from axonhub.transformers.hub.usage import Usage
 logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT_S = 30.0
+_NOT_RECORDED = ("models", "count_tokens")
 _FOR_EVER_S = 100 * 365 * 86400.0
 
 
@@ -68,8 +69,10 @@ class Tracing:
         self._keep(exchange_of(flow))
 
     def _keep(self, exchange: Exchange | None) -> None:
-        if exchange is None or exchange.address.operation in ("models", "count_tokens") or exchange.recorded:
+        if exchange is None or exchange.recorded or exchange.address.operation in _NOT_RECORDED:
             return
+        if exchange.api_key is None:
+            return  # whoever has no key must not be able to fill the disk; the log has said why
         exchange.recorded = True
         if self._writer and not self._writer.submit(Finished(record(exchange), bodies(exchange))):
             logger.error("%s could not be recorded: the store's queue is full.", exchange.id)
