@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from axonhub.addons import operations
+from axonhub.addons import operations, records
 from axonhub.addons.config import ConfigError
+from axonhub.addons.terminal import CommandFailed
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -19,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(arguments)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
-    except operations.CommandFailed as error:
+    except CommandFailed as error:
         sys.stderr.write(f"axonhub: {error}\n")
     except KeyboardInterrupt:
         return 130
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _profile(commands)
     _channel(commands)
     _trace(commands)
+    _store(commands)
     env = _command(commands, "env", operations.env, "print what points a client at the gateway")
     env.add_argument("client", choices=sorted(operations.CLIENTS))
     return parser
@@ -83,11 +85,24 @@ def _channel(commands: _Commands) -> None:
 
 def _trace(commands: _Commands) -> None:
     trace = _group(commands, "trace", "stored requests")
-    listing = _json(_command(trace, "list", operations.trace_list, "list the latest requests"))
+    listing = _json(_command(trace, "list", records.trace_list, "list the latest requests"))
     listing.add_argument("--limit", type=int, default=50)
     listing.add_argument("--trace", metavar="ID", help="only this trace")
-    show = _json(_command(trace, "show", operations.trace_show, "show one request, or all of a trace"))
+    show = _json(_command(trace, "show", records.trace_show, "show one request, or all of a trace"))
     show.add_argument("id", metavar="ID", help="of a request or a trace")
+
+
+def _store(commands: _Commands) -> None:
+    usage = _json(_command(commands, "usage", records.usage, "sum up what was used"))
+    usage.add_argument("--by", choices=("day", "hour", "channel", "model", "key", "profile"), default="day")
+    usage.add_argument("--days", type=float, metavar="N", help="only the last N days")
+    export = _command(commands, "export", records.export_request, "print one request for another tool")
+    export.add_argument("id", metavar="REQUEST_ID")
+    export.add_argument("--as", choices=("curl", "har", "json"), default="curl")
+    store = _group(commands, "store", "the trace store")
+    _json(_command(store, "check", records.store_check, "read everything and compare it with its checksums"))
+    _json(_command(store, "compact", records.store_compact, "give back the room of what is no longer alive"))
+    _json(_command(store, "stats", records.store_stats, "sizes and counts"))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """What the console commands do. Each takes parsed arguments, prints, and returns the exit status."""
 
 import argparse
-import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -16,17 +15,12 @@ from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
 from axonhub.addons.settings import ACTIVE_PROFILES, Settings, load, state_digest
-from axonhub.addons.store.backend import Filter, Record
-from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.state import RuntimeState
+from axonhub.addons.terminal import CommandFailed, listed, print_json, print_rows, print_text
 from axonhub.transformers.json_types import Json
 
 _SCRIPT = Path(__file__).with_name("axonhub.py")
 _APPLY_TIMEOUT_S = 3.0
-
-
-class CommandFailed(Exception):
-    """With words for the person at the terminal."""
 
 
 # -- running
@@ -57,9 +51,9 @@ def check(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         problems = error.problems
     if arguments.json:
-        _print_json([_problem(each) for each in problems])
+        print_json([_problem(each) for each in problems])
     else:
-        _print(render_problems(problems) if problems else "config.yml is in order.")
+        print_text(render_problems(problems) if problems else "config.yml is in order.")
     return 1 if problems else 0
 
 
@@ -76,7 +70,7 @@ def _problem(problem: Problem) -> Json:
 def env(arguments: argparse.Namespace) -> int:
     server = load(arguments.config).config.server
     base = f"http://{'localhost' if server.host in ('127.0.0.1', '0.0.0.0') else server.host}:{server.port}"
-    _print(CLIENTS[arguments.client].format(base=base + server.base_path))
+    print_text(CLIENTS[arguments.client].format(base=base + server.base_path))
     return 0
 
 
@@ -106,10 +100,10 @@ def profile_use(arguments: argparse.Namespace) -> int:
     state.save(ACTIVE_PROFILES, chosen)
     running = _applied(config, state_digest(state.load()))
     if arguments.json:
-        _print_json({"key": arguments.key, "profile": name or None, "in_force": running})
+        print_json({"key": arguments.key, "profile": name or None, "in_force": running})
     else:
         told = "in force now" if running else "in force when the gateway runs"
-        _print(f"{arguments.key} uses {name or 'no profile'}: {told}.")
+        print_text(f"{arguments.key} uses {name or 'no profile'}: {told}.")
     return 0
 
 
@@ -117,13 +111,13 @@ def _profile_name(config: Config, key: str, profile: str) -> str:
     """The profile as config.yml writes it; "" for `-`."""
     owner = next((each for each in config.api_keys if each.name == key), None)
     if owner is None:
-        raise CommandFailed(f"there is no API key {key!r}; there are: {_names(each.name for each in config.api_keys)}")
+        raise CommandFailed(f"there is no API key {key!r}; there are: {listed(each.name for each in config.api_keys)}")
     if profile == "-":
         return ""
     for each in owner.profiles:
         if each.name.lower() == profile.lower():
             return each.name
-    raise CommandFailed(f"{key!r} has no profile {profile!r}; it has: {_names(each.name for each in owner.profiles)}")
+    raise CommandFailed(f"{key!r} has no profile {profile!r}; it has: {listed(each.name for each in owner.profiles)}")
 
 
 def _applied(config: Config, digest: str) -> bool:
@@ -162,7 +156,7 @@ def key_list(arguments: argparse.Namespace) -> int:
         }
         for each in config.api_keys
     ]
-    return _print_rows(arguments, rows)
+    return print_rows(arguments, rows)
 
 
 # -- channels
@@ -182,7 +176,7 @@ def channel_list(arguments: argparse.Namespace) -> int:
         }
         for each in channels
     ]
-    return _print_rows(arguments, rows)
+    return print_rows(arguments, rows)
 
 
 def channel_kinds(arguments: argparse.Namespace) -> int:
@@ -190,66 +184,4 @@ def channel_kinds(arguments: argparse.Namespace) -> int:
         {"type": kind.name, "protocols": list(kind.protocols), "base_url": kind.base_url, "title": kind.title}
         for kind in channel_types().values()
     ]
-    return _print_rows(arguments, rows)
-
-
-# -- traces
-
-
-_COLUMNS = ("id", "trace_id", "asked_model", "used_model", "channel", "status", "outcome", "duration_ms")
-
-
-def trace_list(arguments: argparse.Namespace) -> int:
-    reader = TraceReader.open(load(arguments.config).config.store.path)
-    wanted = Filter({"trace_id": arguments.trace}) if arguments.trace else Filter()
-    records = reader.latest(arguments.limit, wanted)
-    if arguments.json:
-        _print_json(list(records))
-        return 0
-    return _print_rows(arguments, [{name: each.get(name) for name in _COLUMNS} for each in records])
-
-
-def trace_show(arguments: argparse.Namespace) -> int:
-    reader = TraceReader.open(load(arguments.config).config.store.path)
-    record = reader.get(arguments.id)
-    found: Sequence[Record] = [record] if record is not None else reader.trace(arguments.id)
-    if not found:
-        raise CommandFailed(f"there is no request and no trace {arguments.id!r}")
-    _print_json(list(found) if record is None else record)
-    return 0
-
-
-# -- printing
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-def _print_json(value: object) -> None:
-    _print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
-def _print_rows(arguments: argparse.Namespace, rows: Sequence[Mapping[str, object]]) -> int:
-    """As JSON, or as a table as wide as its contents."""
-    if arguments.json:
-        _print_json(rows)
-        return 0
-    if not rows:
-        _print("nothing")
-        return 0
-    table = [tuple(rows[0]), *(tuple(_cell(value) for value in row.values()) for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        _print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    return 0
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"
+    return print_rows(arguments, rows)

@@ -31,7 +31,7 @@ TABLE = {
     # The neutral vocabulary.
     "hub": Row("transformers.json_types transformers.hub transformers.hub.**", "hub", "pydantic"),
     # What every protocol uses, and the contract that it fulfils.
-    "machinery": Row("transformers transformers.*", "hub machinery", "orjson pydantic"),
+    "machinery": Row("transformers transformers.*", "hub machinery", "orjson pydantic splintr"),
     "protocols": Row("transformers.protocols.**", "hub machinery", "orjson pydantic", apart=3),
     # What every addon speaks of: configuration, exchange, errors, and what a channel type is.
     "domain": Row(
@@ -80,7 +80,8 @@ TABLE = {
     ),
     # Puts it together.
     "program": Row(
-        "addons.assembly addons.axonhub addons.launch addons.main addons.operations addons.serving",
+        "addons.assembly addons.axonhub addons.launch addons.main addons.operations addons.records addons.serving "
+        "addons.terminal",
         "hub machinery domain registries channels strategies store steps ground hooks surface program",
         "mitmproxy orjson uvloop",
     ),
