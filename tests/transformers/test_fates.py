@@ -433,7 +433,7 @@ OPEN: tuple[str, ...] = (
     r"citations|caller|code_interpreter|annotations\[\]",
     r"cache_control|prompt_cache_breakpoint",
     r"\.name$|file\.file_id$|\.audio$|include_obfuscation$|json_schema\.description$|json_schema>\.description$",
-    r"task_budget|block_binding|transformations|document>\.context|output_format$|<redacted_thinking>|<thinking>",
+    r"^user\.thought|task_budget|block_binding|transformations|document>\.context|output_format$|<redacted_thinking>|<thinking>",
 )
 """Silences that are to be ended; nothing is added here."""
 

@@ -173,6 +173,7 @@ def test_case_161_more_cached_than_prompt_is_never_negative():
         (404, {"error": {"message": "x", "code": "model_not_found"}}, FailureKind.NOT_FOUND),
         (500, {"error": {"message": "context window", "type": "server_error"}}, FailureKind.SERVER),
         (503, {"detail": "busy"}, FailureKind.OVERLOADED),
+        (503, {"error": {"message": "x", "type": "server_error"}}, FailureKind.OVERLOADED),
         (413, {"error": {"message": "x", "type": "invalid_request_error"}}, FailureKind.TOO_LARGE),
     ],
 )

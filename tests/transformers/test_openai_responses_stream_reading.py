@@ -283,6 +283,15 @@ def test_a_call_without_any_id_gets_one_that_is_the_same_each_time():
     assert first[0].id != first[1].id
 
 
+def test_case_022_a_call_that_never_gets_a_name_is_named_by_its_place():
+    bare = {"type": "function_call", "call_id": "c", "arguments": "{}"}
+
+    assert [part.name for part in answer(created(), done(0, **bare), done(1, **bare), ended()).parts] == [
+        "tool_0",
+        "tool_1",
+    ]
+
+
 def test_text_without_deltas_and_its_citations():
     citation = {"type": "url_citation", "url": "https://a.example", "title": "", "start_index": 0, "end_index": 2}
     whole = done(0, type="message", content=[{"type": "output_text", "text": "Hi", "annotations": [citation]}])

@@ -79,9 +79,8 @@ def _kind(message: str, type_: str | None, code: str | None, status: int | None)
     general = named in (None, FailureKind.INVALID_REQUEST, FailureKind.SERVER)
     if general and (status is None or 400 <= status < 500) and says_context_length(message, code):
         return FailureKind.CONTEXT_LENGTH
-    if named is None or (named is FailureKind.INVALID_REQUEST and status is not None):
-        return by_status
-    return named
+    # Broad words stand on anything; a status tells more.
+    return by_status if named is None or (general and status is not None) else named
 
 
 def write_failure(failure: Failure) -> tuple[int, JsonObject]:

@@ -60,7 +60,7 @@ class ItemReader:
 
     def __init__(self, dialect: Dialect, undo: Undo, seed: str) -> None:
         self._dialect, self._undo, self._seed = dialect, undo, seed
-        self._minted = 0
+        self._minted = self._unnamed = 0
 
     def parts(self, item: JsonObject) -> Iterator[Part]:
         kind = as_text(item.get("type")) or ("message" if "content" in item else "")
@@ -93,7 +93,7 @@ class ItemReader:
     def call(self, item: JsonObject) -> ToolCall:
         """A function or custom call, named as the client named its tool, with the arguments that the item has."""
         freeform = item.get("type") == "custom_tool_call"
-        wire_name = as_text(item.get("name")) or ""
+        wire_name = as_text(item.get("name")) or self._name()
         namespace = as_text(item.get("namespace")) or None
         reference = self._undo.reference(wire_name)
         kind = "freeform" if freeform or reference.kind == "freeform" else "function"
@@ -113,6 +113,11 @@ class ItemReader:
     def image(self, item: JsonObject) -> Iterator[Part]:
         if data := as_text(item.get("result")):
             yield generated_image(item, data)
+
+    def _name(self) -> str:
+        """A call without a name is still shown, so that its result has something to answer."""
+        self._unnamed += 1
+        return f"tool_{self._unnamed - 1}"
 
     def _mint(self) -> str:
         self._minted += 1
