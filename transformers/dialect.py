@@ -8,11 +8,31 @@ from typing import Literal
 
 from axonhub.transformers.hub.requests import Effort
 
+type Vocabulary = Literal["o200k_base", "deepseek_v3", "glm4", "kimi_k2", "mistral_v3", "qwen3"]
+"""The published vocabularies that token estimates are made with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     signature_origin: str = ""
     """Who signs this channel's output (`ant`, `gem-aistudio`, …); "" = nobody, signatures are not replayed to it."""
+
+    # -- estimates of input tokens (docs/counting.md)
+    vocabulary: Vocabulary = "o200k_base"
+    token_percent: int = 100
+    """Tokens of its models for a hundred of the vocabulary's, where its own vocabulary is not published."""
+    tools_tokens: int = 150
+    """What it costs to have tools at all: the chat templates of open models explain their use at length."""
+    long_tools_models: str = ""
+    """Pattern (searched in the model's name) of the models that are told more of the use of tools. "": none."""
+    long_tools_tokens: int = 0
+    """What it costs them to have tools, instead of `tools_tokens`."""
+    tool_tokens: int = 20
+    """What each tool costs beyond its words."""
+    call_tokens: int = 8
+    """What each tool call and each tool result costs beyond its words."""
+    format_tokens: int = 5
+    """What a demand for JSON costs beyond the schema."""
 
     # -- OpenAI chat family
     reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
