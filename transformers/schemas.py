@@ -30,7 +30,7 @@ _CHOOSING = ("type", "anyOf", "$ref", "enum", "const")
 
 _OUTPUT_KEYWORDS = words("$ref const default description enum required title type")
 _OUTPUT_FORMATS = _STRICT_FORMATS | {"uri"}
-_MEANINGLESS = frozenset(("$schema", "$id", "$comment", "$anchor", "examples", "deprecated", "readOnly", "writeOnly"))
+_MEANINGLESS = frozenset(("$schema", "$id", "$comment", "$anchor", "deprecated", "readOnly", "writeOnly"))
 """Say nothing of the values that a schema allows."""
 
 

@@ -693,3 +693,43 @@ def test_addresses(operation, stream, path, query):
     endpoint = PROTOCOL.endpoint(operation, "models/gemini-x", stream)
 
     assert (endpoint.version, endpoint.path, endpoint.query) == ("v1beta", path, query)
+
+
+def test_members_of_parts_that_only_gemini_knows_come_back():
+    parts = [
+        {"text": "a", "partMetadata": {"x": 1}},
+        {"text": "b", "partMetadata": {"x": 2}},
+        {"inlineData": {"mimeType": "image/png", "data": PNG, "displayName": "i.png"}, "mediaProcessing": {"y": 1}},
+        {"inlineData": {"mimeType": "application/pdf", "data": "AA==", "displayName": "f.pdf"}},
+    ]
+    said = [user("hi"), model(*parts[:2]), user(*parts)]
+    request = requested(*said)
+
+    assert written(request).body["contents"] == said
+    assert list(request.extensions[PROTOCOL.name]) == [
+        "contents[].parts[].partMetadata",
+        "contents[].parts[].inlineData.displayName",
+        "contents[].parts[].mediaProcessing",
+    ]
+
+
+def test_members_of_results_that_only_gemini_knows_come_back():
+    result = response("f", {"result": "x"}, "c", scheduling="SILENT")
+    request = requested(user("hi"), model(call("f", {}, "c", NO_SIGNATURE)), user(result))
+
+    assert written(request).body["contents"][2] == user(result)
+    assert "contents[].parts[].functionResponse.scheduling" in request.extensions[PROTOCOL.name]
+
+
+def test_marks_and_citations_inside_of_results_are_recorded():
+    inner = Text("x", CacheMark(), ({"type": "char_location"},))
+    turns = loop(ToolCall("c", "f", "{}"), result=ToolResult("c", (inner,)))
+
+    assert "cache_control: " in reasons(asked(*turns))
+    assert "citations" in reasons(asked(*turns))
+
+
+def test_settings_of_foreign_searches_are_recorded():
+    native = Native("openai/responses", {"type": "web_search", "filters": {"allowed_domains": ["a.example"]}})
+
+    assert "allowed_domains" in reasons(asked(tools=(HostedTool("web_search", native),)))

@@ -6,7 +6,7 @@ from axonhub.transformers.hub.parts import Audio, Document, FileReference, Image
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.media import with_true_media_type
 from axonhub.transformers.protocol import Unsupported
-from axonhub.transformers.protocols.gemini.names import NAME
+from axonhub.transformers.protocols.gemini.names import NAME, camel
 
 type MediaPart = Image | Document | Audio | Video
 
@@ -20,7 +20,7 @@ _DETAILS: Final = {
 }
 
 
-def media_part(kind: str, source: Media, part: JsonObject, title: str | None = None) -> MediaPart:
+def media_part(kind: str, source: Media, part: JsonObject) -> MediaPart:
     """`kind` is the media type that the sender declared."""
     native = Native(NAME, part)
     match kind.partition("/")[0].lower():
@@ -31,7 +31,7 @@ def media_part(kind: str, source: Media, part: JsonObject, title: str | None = N
         case "video":
             return Video(source, native=native)
         case _:
-            return Document(source, title, native=native)
+            return Document(source, native=native)
 
 
 def _detail(part: JsonObject) -> str | None:
@@ -55,7 +55,7 @@ def written_media(part: MediaPart, fetches_links: bool, path: str) -> JsonObject
     source = part.source
     match source:
         case Inline():
-            return {"inlineData": _blob(source, isinstance(part, Image), path)}
+            return {"inlineData": _blob(source, isinstance(part, Image), path) | _display_name(part, "inlineData")}
         case Link(url, media_type):
             if not (fetches_links or url.startswith(_OWN_STORES) or isinstance(part, Video)):
                 raise Unsupported("Gemini fetches no address of its own accord; send the bytes", path)
@@ -73,3 +73,10 @@ def _blob(source: Inline, is_image: bool, path: str) -> JsonObject:
     if is_image and true.media_type in REFUSED_IMAGES:
         raise Unsupported(f"Gemini reads no {true.media_type}", path)
     return {"mimeType": true.media_type, "data": true.data}
+
+
+def _display_name(part: MediaPart, kind: str) -> JsonObject:
+    """A file's name, as Gemini's own clients give it."""
+    said = part.native.value.get(kind) if part.native and part.native.protocol == NAME else None
+    name = camel(said).get("displayName") if isinstance(said, dict) else None
+    return {"displayName": name} if name else {}

@@ -27,12 +27,21 @@ from axonhub.transformers.protocols.gemini.media_parts import MediaPart, file_so
 from axonhub.transformers.protocols.gemini.names import NAME, camel, messages
 from axonhub.transformers.protocols.gemini.signing import client_signature, redacted_back
 
+CONTENT: Final = frozenset(
+    "text thought thoughtSignature functionCall functionResponse inlineData fileData executableCode "
+    "codeExecutionResult".split()
+)
+"""Members of a part that the hub holds; any other says how the part is to be taken, and only Gemini knows it."""
+ANSWER: Final = frozenset("id name response parts".split())
+
 
 @dataclass(slots=True)
 class Calls:
     """The calls of a history while it is read: their ids, which Gemini leaves away where it can."""
 
     count: int = 0
+    unsaid: dict[str, Json] = field(default_factory=dict)
+    """Members of parts that only Gemini knows, by path, once each."""
     open: list[tuple[str, str]] = field(default_factory=list)
     """Id and name of each call without a result so far."""
 
@@ -62,6 +71,8 @@ def read_part(part: JsonObject, path: str, calls: Calls) -> Part:
     """One part of a turn, with members in camelCase. Unreadable."""
     for name, read in _READERS.items():
         if part.get(name) is not None:
+            if not CONTENT.issuperset(part):
+                _note(part, CONTENT, "contents[].parts[]", calls)
             return read(part, path, calls)
     kind = next(iter(part), "")
     if not kind:
@@ -69,11 +80,22 @@ def read_part(part: JsonObject, path: str, calls: Calls) -> Part:
     return Unknown(kind, Native(NAME, part))
 
 
+def _note(source: JsonObject, known: frozenset[str], path: str, calls: Calls) -> None:
+    for name, value in source.items():
+        if name not in known and value is not None:
+            calls.unsaid.setdefault(f"{path}.{name}", value)
+
+
+def _own(part: JsonObject) -> Native | None:
+    """The wire value, where it says more than the hub holds."""
+    return None if CONTENT.issuperset(part) else Native(NAME, part)
+
+
 def _text(part: JsonObject, path: str, calls: Calls) -> Part:
     words = needed(text(part, "text", path), "text", path)
     if flag(part, "thought", path):
         return redacted_back(part) or Thinking(words, client_signature(part), native=Native(NAME, part))
-    return Text(words, signature=client_signature(part))
+    return Text(words, signature=client_signature(part), native=_own(part))
 
 
 def _signature_alone(part: JsonObject, path: str, calls: Calls) -> Part:
@@ -87,7 +109,8 @@ def _call(part: JsonObject, path: str, calls: Calls) -> ToolCall:
     path = member(path, "functionCall")
     name = needed(text(call, "name", path), "name", path)
     arguments = arguments_text(mapping(call, "args", path))
-    return ToolCall(calls.called(text(call, "id", path), name), name, arguments, signature=client_signature(part))
+    call_id = calls.called(text(call, "id", path), name)
+    return ToolCall(call_id, name, arguments, signature=client_signature(part), native=_own(part))
 
 
 def _result(part: JsonObject, path: str, calls: Calls) -> ToolResult:
@@ -95,14 +118,16 @@ def _result(part: JsonObject, path: str, calls: Calls) -> ToolResult:
     path = member(path, "functionResponse")
     name = needed(text(answer, "name", path), "name", path)
     words, is_error = _said(mapping(answer, "response", path) or {})
-    media = [_media(each, f"{path}.parts[{index}]") for index, each in enumerate(messages(answer, "parts", path))]
+    files = messages(answer, "parts", path)
+    _note(answer, ANSWER, "contents[].parts[].functionResponse", calls)
+    media = [_file_of_result(each, f"{path}.parts[{index}]", calls) for index, each in enumerate(files)]
     parts: list[Text | Image | Document | Audio | Video | Unknown] = [Text(words)] if words else []
     return ToolResult(
         calls.answered(text(answer, "id", path), name),
         (*parts, *media),
         is_error,
         name,
-        native=Native(NAME, answer),
+        native=None if ANSWER.issuperset(answer) and CONTENT.issuperset(part) else Native(NAME, part),
     )
 
 
@@ -125,37 +150,40 @@ def _words(value: Json) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
-def _media(part: JsonObject, path: str) -> MediaPart | Unknown:
+def _file_of_result(part: JsonObject, path: str, calls: Calls) -> MediaPart | Unknown:
     """A file inside a function's response."""
+    _note(part, CONTENT, "contents[].parts[].functionResponse.parts[]", calls)
     if part.get("inlineData") is not None:
-        return _inline(part, path)
+        return _inline(part, path, calls)
     if part.get("fileData") is not None:
-        return _file(part, path)
+        return _file(part, path, calls)
     return Unknown(next(iter(part), ""), Native(NAME, part))
 
 
-def _inline(part: JsonObject, path: str) -> MediaPart:
+def _inline(part: JsonObject, path: str, calls: Calls) -> MediaPart:
     blob = camel(needed(mapping(part, "inlineData", path), "inlineData", path))
     path = member(path, "inlineData")
     media_type = needed(text(blob, "mimeType", path), "mimeType", path)
     data = needed(text(blob, "data", path), "data", path)
-    return media_part(media_type, inline(media_type, data), part, text(blob, "displayName", path))
+    return _titled(media_part(media_type, inline(media_type, data), part), text(blob, "displayName", path), path, calls)
 
 
-def _file(part: JsonObject, path: str) -> MediaPart:
+def _file(part: JsonObject, path: str, calls: Calls) -> MediaPart:
     file = camel(needed(mapping(part, "fileData", path), "fileData", path))
     path = member(path, "fileData")
     uri = needed(text(file, "fileUri", path), "fileUri", path)
     media_type = text(file, "mimeType", path)
-    return media_part(media_type or "", file_source(uri, media_type), part, text(file, "displayName", path))
+    read = media_part(media_type or "", file_source(uri, media_type), part)
+    return _titled(read, text(file, "displayName", path), path, calls)
 
 
-def _inline_part(part: JsonObject, path: str, calls: Calls) -> Part:
-    return _inline(part, path)
-
-
-def _file_part(part: JsonObject, path: str, calls: Calls) -> Part:
-    return _file(part, path)
+def _titled(part: MediaPart, title: str | None, path: str, calls: Calls) -> MediaPart:
+    """Only documents have titles in the hub."""
+    if title and isinstance(part, Document):
+        return replace(part, title=title)
+    if title:
+        calls.unsaid.setdefault(f"contents[].parts[].{path.rpartition('.')[2]}.displayName", title)
+    return part
 
 
 def _code(part: JsonObject, path: str, calls: Calls) -> Hosted:
@@ -181,8 +209,8 @@ def _fenced(language: str, words: Json) -> str:
 _READERS: Final[dict[str, Callable[[JsonObject, str, Calls], Part]]] = {
     "functionCall": _call,
     "functionResponse": _result,
-    "inlineData": _inline_part,
-    "fileData": _file_part,
+    "inlineData": _inline,
+    "fileData": _file,
     "executableCode": _code,
     "codeExecutionResult": _code,
     "text": _text,
@@ -199,13 +227,17 @@ def joined(parts: list[Part]) -> tuple[Part, ...]:
     whole: list[Part] = []
     for part in parts:
         last = whole[-1] if whole else None
-        if isinstance(part, Text) and isinstance(last, Text) and last.signature is None:
+        if isinstance(part, Text) and isinstance(last, Text) and _goes_on(last, part):
             whole[-1] = replace(last, text=last.text + part.text, signature=part.signature)
         elif isinstance(part, Thinking) and isinstance(last, Thinking) and _continues(last, part):
             whole[-1] = replace(last, text=last.text + part.text, signature=part.signature)
         else:
             whole.append(part)
     return tuple(whole)
+
+
+def _goes_on(last: Text, part: Text) -> bool:
+    return last.signature is None and last.native is None and part.native is None
 
 
 def _continues(last: Thinking, part: Thinking) -> bool:

@@ -60,10 +60,11 @@ def read_request(body: JsonObject, model: str | None, stream: bool | None) -> Re
     config = camel(mapping(body, "generationConfig", "") or {})
     extensions, native_only = _rest(body, config)
     tools = _tools(body, extensions)
+    calls = Calls(unsaid=extensions)
     return Request(
         model=_model(model or needed(text(body, "model", ""), "model", "")),
-        turns=_turns(body),
-        system=_system(body),
+        turns=_turns(body, calls),
+        system=_system(body, calls),
         tools=tools,
         tool_choice=_tool_choice(body, extensions),
         max_output_tokens=integer(config, "maxOutputTokens", "generationConfig"),
@@ -110,8 +111,7 @@ def _is_other_media_type(name: str, value: Json) -> bool:
 # -- conversation
 
 
-def _turns(body: JsonObject) -> tuple[Turn, ...]:
-    calls = Calls()
+def _turns(body: JsonObject, calls: Calls) -> tuple[Turn, ...]:
     return tuple(
         _turn(content, f"contents[{index}]", calls) for index, content in enumerate(messages(body, "contents", ""))
     )
@@ -128,7 +128,7 @@ def _turn(content: JsonObject, path: str, calls: Calls) -> Turn:
     return Turn(role, joined(parts) if role == "assistant" else tuple(parts))
 
 
-def _system(body: JsonObject) -> tuple[Text, ...]:
+def _system(body: JsonObject, calls: Calls) -> tuple[Text, ...]:
     """The role is ignored; SDKs also send a bare string or a bare part."""
     told = body.get("systemInstruction")
     if told is None:
@@ -137,7 +137,6 @@ def _system(body: JsonObject) -> tuple[Text, ...]:
         return (Text(told),)
     content = camel(mapping(body, "systemInstruction", "") or {})
     parts = messages(content, "parts", "systemInstruction") if "parts" in content else [content]
-    calls = Calls()
     read = [read_part(part, f"systemInstruction.parts[{index}]", calls) for index, part in enumerate(parts) if part]
     for index, part in enumerate(read):
         if not isinstance(part, Text):

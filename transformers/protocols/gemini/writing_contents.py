@@ -8,7 +8,6 @@ current loop: what is written of a turn must not change later, or the provider's
 
 from typing import Final
 
-from axonhub.transformers.citations import web_citation
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.parts import (
     Audio,
@@ -18,6 +17,7 @@ from axonhub.transformers.hub.parts import (
     Image,
     Inline,
     Link,
+    Native,
     Part,
     Refusal,
     Signature,
@@ -33,8 +33,8 @@ from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Loss, Unsupported
 from axonhub.transformers.protocols.gemini.arguments import arguments_object, json_value
 from axonhub.transformers.protocols.gemini.media_parts import written_media
-from axonhub.transformers.protocols.gemini.names import NAME, NO_SIGNATURE
-from axonhub.transformers.protocols.gemini.reading_parts import WRAPPERS
+from axonhub.transformers.protocols.gemini.names import NAME, NO_SIGNATURE, camel
+from axonhub.transformers.protocols.gemini.reading_parts import ANSWER, CONTENT, WRAPPERS
 from axonhub.transformers.protocols.gemini.signing import own_signature
 from axonhub.transformers.protocols.gemini.tool_names import Names
 
@@ -90,9 +90,10 @@ class ContentsWriter:
                     pending = self._own(part.signature) or pending
                     written += self._thought(part, path)
                 case Text():
-                    written.append(_signed({"text": part.text}, self._own(part.signature) or pending))
+                    said: JsonObject = {"text": part.text, **_extras(part.native)}
+                    written.append(_signed(said, self._own(part.signature) or pending))
                     pending = None
-                    self._told_annotations(part, path)
+                    self._note(part, path)
                 case ToolCall():
                     stand_in = NO_SIGNATURE if first_call and self._dialect.signature_origin else None
                     written.append(_signed(self._call(part), self._own(part.signature) or pending or stand_in))
@@ -104,7 +105,10 @@ class ContentsWriter:
         return written
 
     def _own(self, signature: Signature | None) -> str | None:
-        return own_signature(signature, self._dialect.signature_origin) or None
+        own = own_signature(signature, self._dialect.signature_origin) or None
+        if signature is not None and own is None:
+            self.lose("messages", "signatures of another service are left out", "info")
+        return own
 
     def _thought(self, part: Thinking, path: str) -> list[Json]:
         """Gemini's own thoughts go back; what other models thought means nothing to it."""
@@ -117,11 +121,18 @@ class ContentsWriter:
     def _call(self, call: ToolCall) -> JsonObject:
         reference = ToolReference(call.name, call.namespace, call.kind)
         self._called[call.id] = reference
-        return {"functionCall": {"id": call.id, "name": self._names.wire(reference), "args": arguments_object(call)}}
+        said: JsonObject = {"id": call.id, "name": self._names.wire(reference), "args": arguments_object(call)}
+        return {"functionCall": said, **_extras(call.native)}
 
-    def _told_annotations(self, part: Text, path: str) -> None:
-        if any(web_citation(each) for each in part.annotations):
-            self.lose(path, "citations of earlier answers are left out", "info")
+    def _note(self, part: Part, path: str) -> None:
+        """What a text or document brings that Gemini has no place for."""
+        if isinstance(part, Text) and part.annotations:
+            self.lose(path, "citations of earlier texts are left out", "info")
+        if isinstance(part, Document):
+            if part.citations:
+                self.lose(path, "Gemini cites no documents", "warning")
+            for each in part.source if isinstance(part.source, tuple) else ():
+                self._note(each, path)
 
     # -- the user's turns
 
@@ -136,9 +147,12 @@ class ContentsWriter:
         responses: list[Json] = []
         beside: list[Json] = []
         for result in results:
+            for part in result.parts:
+                self._note(part, path)
             files = [each for part in result.parts for each in self._file(part, path)]
             inside = files if self._dialect.media_in_results else []
-            responses.append({"functionResponse": self._response(result, inside, bool(files))})
+            said = {**_answer_extras(result.native), **self._response(result, inside, bool(files))}
+            responses.append({"functionResponse": said, **_extras(result.native)})
             beside += files if not inside else []
         return responses + beside
 
@@ -170,13 +184,19 @@ class ContentsWriter:
 
     def _other(self, part: Part, path: str) -> list[Json]:
         match part:
-            case Text(text) | Refusal(text):
+            case Text(text):
+                self._note(part, path)
+                return [_signed({"text": text, **_extras(part.native)}, self._own(part.signature))]
+            case Refusal(text):
                 return [{"text": text}]
             case Document(source=tuple()):
+                self._note(part, path)
                 return [{"text": _words(part)}]
-            case Document(title=title, context=context):
-                heading: JsonObject = {"text": "\n".join(filter(None, (title, context)))}
+            case Document():
+                heading: JsonObject = {"text": _words(part)}
                 return [*([heading] if heading["text"] else []), *self._media(part, path)]
+            case Thinking():
+                return self._thought(part, path)
             case Image() | Audio() | Video():
                 return self._media(part, path)
             case Hosted(kind, native, text):
@@ -184,18 +204,18 @@ class ContentsWriter:
             case Unknown(kind, native):
                 return self._foreign(kind, native.protocol, native.value, "", path)
             case _:
+                self.lose(path, "a part that only the model may say is left out of the user's turn", "warning")
                 return []
 
     def _media(self, part: Image | Document | Audio | Video, path: str) -> list[Json]:
-        if isinstance(part, Document) and part.citations:
-            self.lose(path, "Gemini cites no documents", "warning")
+        self._note(part, path)
         written = written_media(part, self._dialect.fetches_links, path)
         return [{**written, **self._options(part, path)}]
 
     def _options(self, part: Image | Document | Audio | Video, path: str) -> JsonObject:
         """What Gemini's own clients say beside a file, and OpenAI's `detail`."""
         if part.native and part.native.protocol == NAME:
-            return {name: part.native.value[name] for name in _OPTIONS if name in part.native.value}
+            return _extras(part.native)
         level = _DETAILS.get(part.detail or "") if isinstance(part, Image) else None
         if level and self._dialect.part_resolution:
             return {"mediaResolution": {"level": level}}
@@ -227,8 +247,9 @@ def _words(part: Part) -> str:
             return text
         case Document(source=tuple() as source):
             return "\n".join(filter(None, (part.title, part.context, *(each.text for each in source))))
-        case Document(title=title) if title:
-            return title
+        case Document(title=title, context=context, native=native):
+            named = native is not None and native.protocol == NAME
+            return "\n".join(filter(None, ("" if named else title, context)))
         case _:
             return ""
 
@@ -241,4 +262,18 @@ def response_object(words: str) -> JsonObject:
 
 
 _DETAILS: Final = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
-_OPTIONS: Final = ("videoMetadata", "mediaResolution", "mediaProcessing")
+
+
+def _extras(native: Native | None) -> JsonObject:
+    """What Gemini's own clients say of a part beside its content."""
+    if native is None or native.protocol != NAME:
+        return {}
+    return {name: value for name, value in native.value.items() if name not in CONTENT}
+
+
+def _answer_extras(native: Native | None) -> JsonObject:
+    """The same inside a function's response."""
+    answer = native.value.get("functionResponse") if native and native.protocol == NAME else None
+    return (
+        {name: value for name, value in camel(answer).items() if name not in ANSWER} if isinstance(answer, dict) else {}
+    )

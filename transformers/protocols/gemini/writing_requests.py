@@ -6,6 +6,7 @@ from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.effort import budget_of_effort, effort_of_budget
 from axonhub.transformers.extensions import leave_behind
 from axonhub.transformers.gemini_schemas import for_gemini, for_gemini_json
+from axonhub.transformers.hub.parts import Document, Part, ToolResult
 from axonhub.transformers.hub.requests import (
     Effort,
     FreeformTool,
@@ -26,6 +27,7 @@ from axonhub.transformers.protocols.gemini.tool_names import Names
 from axonhub.transformers.protocols.gemini.writing_contents import ContentsWriter
 from axonhub.transformers.reminders import is_billing_block, reminded
 from axonhub.transformers.tool_names import freeform_as_function
+from axonhub.transformers.web_searches import web_search
 
 STOP_LIMIT: Final = 5
 _CONFIG: Final = "generationConfig."
@@ -82,6 +84,8 @@ def count_request(request: Request, dialect: Dialect) -> Written:
 
 
 def _conversation(request: Request, dialect: Dialect, names: Names, losses: list[Loss]) -> JsonObject:
+    if any(part.annotations for part in request.system):
+        losses.append(Loss("system", "citations of system texts are left out", "info"))
     system: list[Json] = [
         {"text": part.text} for part in request.system if part.text and not is_billing_block(part.text)
     ]
@@ -171,9 +175,16 @@ def _hosted(
     if beside_functions and not dialect.hosted_with_functions:
         losses.append(Loss(path, f"Gemini's models take {own!r} only when there are no functions"))
         return None
-    if len(tool.native.value) > 2:
+    if search := web_search(tool):
+        losses += search.unsaid(path)
+    elif any(_asks(value) for name, value in tool.native.value.items() if name not in ("type", "name")):
         losses.append(Loss(path, f"the options of {tool.kind!r} are left out"))
     return {own: {}}
+
+
+def _asks(option: Json) -> bool:
+    """Does an option say more than that the provider may choose?"""
+    return any(map(_asks, option.values())) if isinstance(option, dict) else option not in (None, "auto", [])
 
 
 def _tool_config(request: Request, names: Names, hosted: frozenset[str]) -> JsonObject:
@@ -316,5 +327,12 @@ def _leave(request: Request, losses: list[Loss], dialect: Dialect) -> None:
 
 
 def _has_cache_marks(request: Request) -> bool:
-    marked = (*request.system, *request.tools, *(part for turn in request.turns for part in turn.parts))
-    return any(getattr(each, "cache", None) is not None for each in marked)
+    parts = (part for turn in request.turns for part in turn.parts)
+    return any(map(_is_marked, request.system)) or any(map(_is_marked, request.tools)) or any(map(_is_marked, parts))
+
+
+def _is_marked(each: Part | Tool) -> bool:
+    if getattr(each, "cache", None) is not None:
+        return True
+    inside = each.parts if isinstance(each, ToolResult) else each.source if isinstance(each, Document) else ()
+    return isinstance(inside, tuple) and any(map(_is_marked, inside))
