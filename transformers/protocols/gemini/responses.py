@@ -4,7 +4,7 @@ from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.fields import as_count
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import fold
-from axonhub.transformers.hub.parts import Text
+from axonhub.transformers.hub.parts import Text, ToolCall
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import Json, JsonObject
@@ -14,7 +14,7 @@ from axonhub.transformers.protocols.gemini.names import camel
 from axonhub.transformers.protocols.gemini.reading_streams import GeminiStreamReader
 from axonhub.transformers.protocols.gemini.stops import write_stop
 from axonhub.transformers.protocols.gemini.usage import write_usage
-from axonhub.transformers.protocols.gemini.writing_parts import shows_thoughts, written_part
+from axonhub.transformers.protocols.gemini.writing_parts import identified, shows_thoughts, written_part
 
 _ANSWER = ("candidates", "promptFeedback", "usageMetadata", "error")
 
@@ -30,9 +30,11 @@ def read_response(body: JsonObject, dialect: Dialect, undo: Undo) -> Response | 
 
 def write_response(response: Response, reply: Reply) -> JsonObject:
     with_thoughts = shows_thoughts(reply.request)
-    parts: list[Json] = [
-        part for part in (written_part(each, with_thoughts) for each in response.parts) if part is not None
-    ]
+    said = (
+        identified(each, reply.id, index) if isinstance(each, ToolCall) else each
+        for index, each in enumerate(response.parts)
+    )
+    parts: list[Json] = [part for part in (written_part(each, with_thoughts) for each in said) if part is not None]
     texts = [(part.text, part.annotations) for part in response.parts if isinstance(part, Text) and part.annotations]
     candidate: JsonObject = {
         "content": {"role": "model", "parts": parts},

@@ -1,5 +1,8 @@
 """Parts of an answer: hub → wire, for a client."""
 
+from dataclasses import replace
+
+from axonhub.transformers.call_ids import minted_call_id
 from axonhub.transformers.hub.parts import (
     Audio,
     Document,
@@ -58,6 +61,11 @@ def written_thought(part: Thinking, with_thoughts: bool) -> JsonObject | None:
         return redacted_part(part)
     text = part.text if with_thoughts else ""
     return signed({"text": text, "thought": True}, part.signature) if text or part.signature else None
+
+
+def identified(call: ToolCall, seed: str, index: int) -> ToolCall:
+    """The call with an id: clients that keep ids cannot keep an empty one. `index` is its place in the answer."""
+    return call if call.id else replace(call, id=minted_call_id(seed, index, "call_"))
 
 
 def _call(call: ToolCall) -> JsonObject:

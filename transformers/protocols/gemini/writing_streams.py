@@ -33,7 +33,7 @@ from axonhub.transformers.protocols.gemini.grounding import grounding_metadata
 from axonhub.transformers.protocols.gemini.responses import about
 from axonhub.transformers.protocols.gemini.signing import signed
 from axonhub.transformers.protocols.gemini.stops import write_stop
-from axonhub.transformers.protocols.gemini.writing_parts import shows_thoughts, written_part
+from axonhub.transformers.protocols.gemini.writing_parts import identified, shows_thoughts, written_part
 
 
 class GeminiStreamWriter:
@@ -48,6 +48,7 @@ class GeminiStreamWriter:
         self._usage = Usage()
         self._stop = StopReason.END
         self._part: Part | None = None
+        self._index = 0
         self._pieces: list[str] = []
         """Arguments of the open call, or text that citations may refer to."""
         self._signature: Signature | None = None
@@ -67,8 +68,9 @@ class GeminiStreamWriter:
                 return self._text(text)
             case ArgumentsDelta(text=text):
                 self._pieces.append(text)
-            case PartStarted(part=part):
+            case PartStarted(index, part):
                 self._part, self._pieces, self._signature, self._annotations = part, [], None, []
+                self._index = index
             case PartEnded():
                 return self._end_part()
             case SignatureTold(signature=signature):
@@ -121,14 +123,9 @@ class GeminiStreamWriter:
         return self._chunk(signed(part, signature)) if part["text"] or signature else b""
 
     def _whole_call(self, part: ToolCall) -> ToolCall:
-        return ToolCall(
-            part.id,
-            part.name,
-            part.arguments + "".join(self._pieces),
-            part.kind,
-            part.namespace,
-            signature=self._signature or part.signature,
-        )
+        arguments = part.arguments + "".join(self._pieces)
+        whole = ToolCall(part.id, part.name, arguments, part.kind, signature=self._signature or part.signature)
+        return identified(whole, self._reply.id, self._index)
 
     def _note_citations(self, part: Text) -> None:
         told = [*part.annotations, *self._annotations]
