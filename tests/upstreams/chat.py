@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from tests.upstreams.chat_rules import OPENAI, Dialect, chat_rules, messages, tools
+from tests.upstreams.chat_rules import OPENAI, Dialect, chat_rules, is_custom, messages, tool_name, tools
 from tests.upstreams.plan import Call, Conversation, Plan, Result, Round, Said, Turn, Usage, fragments, identifier
 from tests.upstreams.rules import Asked, Json, Refusal, Rule, first_refusal, mapping, sequence, text
 from tests.upstreams.server import Reply, Request, Script, Step, event_stream, json_reply
@@ -56,10 +56,7 @@ def conversation(asked: Asked, dialect: Dialect) -> Conversation:
     given = messages(asked)
     for at, message in enumerate(given):
         for call in map(mapping, sequence(message.get("tool_calls"))):
-            function = mapping(call.get("function"))
-            calls[call.get("id")] = Call(
-                text(function.get("name")), mapping(json.loads(text(function.get("arguments"))))
-            )
+            calls[call.get("id")] = Call(tool_name(call), read_arguments(call))
         if message.get("role") == "user":
             turns.append(Said(joined_text(message)))
         elif message.get("role") == "tool" and given[at - 1].get("role") != "tool":
@@ -68,12 +65,19 @@ def conversation(asked: Asked, dialect: Dialect) -> Conversation:
     return Conversation(
         model=text(asked.body.get("model")),
         system="\n".join(joined_text(message) for message in given if message.get("role") in ("system", "developer")),
-        tools=tuple(text(mapping(tool.get("function")).get("name")) for tool in tools(asked)),
+        tools=tuple(tool_name(tool) for tool in tools(asked)),
         turns=tuple(turns),
         answers=tuple(joined_text(message) for message in spoken if joined_text(message)),
         thoughts=tuple(text(message.get(text(dialect.reasoning_field))) for message in spoken),
         wants_json=mapping(asked.body.get("response_format")).get("type") == "json_schema",
     )
+
+
+def read_arguments(call: Json) -> Json:
+    """Those of a custom tool are its free text, under the name that its wrapping as a function has."""
+    if is_custom(call):
+        return {"input": mapping(call.get("custom")).get("input")}
+    return mapping(json.loads(text(mapping(call.get("function")).get("arguments"))))
 
 
 def read_round(following: list[Json], calls: dict[object, Call]) -> Round:
@@ -125,14 +129,18 @@ def finish_reason(turn: Turn) -> str:
 
 
 def written_calls(asked: Asked, turn: Turn) -> list[Json]:
+    custom = {tool_name(tool) for tool in tools(asked) if is_custom(tool)}
     return [
-        {
-            "id": identifier("call_", asked.request.body, at),
-            "type": "function",
-            "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments), ensure_ascii=False)},
-        }
+        {"id": identifier("call_", asked.request.body, at), **written_call(call, call.name in custom)}
         for at, call in enumerate(turn.calls)
     ]
+
+
+def written_call(call: Call, custom: bool) -> Json:
+    if custom:
+        return {"type": "custom", "custom": {"name": call.name, "input": call.arguments["input"]}}
+    arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
+    return {"type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def written_usage(usage: Usage) -> Json:
@@ -166,10 +174,10 @@ def deltas(asked: Asked, turn: Turn, dialect: Dialect) -> Iterator[Json]:
         yield from ({dialect.reasoning_field: piece} for piece in fragments(turn.thinking))
     yield from ({"content": piece} for piece in fragments(turn.text))
     for index, call in enumerate(written_calls(asked, turn)):
-        function = mapping(call["function"])
-        yield {"tool_calls": [{"index": index, **call, "function": {"name": function["name"], "arguments": ""}}]}
-        for piece in fragments(text(function["arguments"])):
-            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+        kind, member = ("custom", "input") if is_custom(call) else ("function", "arguments")
+        yield {"tool_calls": [{"index": index, **call, kind: {"name": tool_name(call), member: ""}}]}
+        for piece in fragments(text(mapping(call[kind])[member])):
+            yield {"tool_calls": [{"index": index, kind: {member: piece}}]}
 
 
 def written_chunk(chunk: Json) -> bytes:

@@ -28,9 +28,11 @@ class Dialect:
     reasoning_comes_back: bool = False
     """Wants its thinking back with the calls of the current tool loop (DeepSeek's thinking mode)."""
     knows_max_completion_tokens: bool = True
+    knows_custom_tools: bool = False
+    """Tools whose input is free text."""
 
 
-OPENAI = Dialect()
+OPENAI = Dialect(knows_custom_tools=True)
 DEEPSEEK = Dialect(
     fields=frozenset({"thinking"}),
     message_fields=frozenset({"reasoning_content", "prefix"}),
@@ -199,9 +201,12 @@ def chat_rules(dialect: Dialect) -> list[Rule]:
     @rule()
     def calls_are_well_formed(asked: Asked) -> Iterable[str]:
         for place, call in placed_calls(asked):
-            function = mapping(call.get("function"))
             if not 1 <= len(text(call.get("id"))) <= 64:
                 yield f"Invalid '{place}.id': string too long. Expected a string with maximum length 64."
+            if is_custom(call) and dialect.knows_custom_tools:
+                yield from custom_call_complaints(call, place)
+                continue
+            function = mapping(call.get("function"))
             if call.get("type") != "function":
                 yield f"Missing required parameter: '{place}.type'."
             if not re.fullmatch(NAME, text(function.get("name"))):
@@ -218,7 +223,7 @@ def chat_rules(dialect: Dialect) -> list[Rule]:
     def arguments_are_a_json_object(asked: Asked) -> Iterable[str]:
         """Templates of open models read the arguments, and fail on anything else."""
         for place, call in placed_calls(asked):
-            if not is_json_object(mapping(call.get("function")).get("arguments")):
+            if not is_custom(call) and not is_json_object(mapping(call.get("function")).get("arguments")):
                 yield f"Invalid type for '{place}.function.arguments': expected a string that holds a JSON object."
 
     @rule()
@@ -296,6 +301,9 @@ def chat_rules(dialect: Dialect) -> list[Rule]:
     @rule()
     def tools_are_well_formed(asked: Asked) -> Iterable[str]:
         for index, tool in enumerate(tools(asked)):
+            if is_custom(tool) and dialect.knows_custom_tools:
+                yield from custom_tool_complaints(tool, f"tools[{index}]")
+                continue
             function = mapping(tool.get("function"))
             if tool.get("type") != "function":
                 yield f"Missing required parameter: 'tools[{index}].type'."
@@ -330,7 +338,7 @@ def chat_rules(dialect: Dialect) -> list[Rule]:
 
     @rule()
     def tool_names_are_unique(asked: Asked) -> Iterable[str]:
-        names = [str(mapping(tool.get("function")).get("name")) for tool in tools(asked)]
+        names = [tool_name(tool) for tool in tools(asked)]
         if len(names) != len(set(names)):
             yield "Tool names must be unique."
 
@@ -344,10 +352,8 @@ def chat_rules(dialect: Dialect) -> list[Rule]:
         elif isinstance(choice, str) and choice not in ("none", "auto", "required"):
             yield f"Invalid value: {choice!r}. Supported values are: 'none', 'auto', and 'required'."
         elif not isinstance(choice, str):
-            named = mapping(mapping(choice).get("function")).get("name")
-            if mapping(choice).get("type") != "function" or named not in [
-                mapping(tool.get("function")).get("name") for tool in tools(asked)
-            ]:
+            named = {(tool.get("type"), tool_name(tool)) for tool in tools(asked)}
+            if (mapping(choice).get("type"), tool_name(mapping(choice))) not in named:
                 yield "Invalid value for 'tool_choice': it must name a function of 'tools'."
 
     @rule()
@@ -434,6 +440,40 @@ def chat_rules(dialect: Dialect) -> list[Rule]:
             yield "Invalid 'metadata': expected at most 16 strings of at most 512 characters."
 
     return book
+
+
+def is_custom(tool: Json) -> bool:
+    """A tool, or a call of one, whose input is free text."""
+    return tool.get("type") == "custom"
+
+
+def tool_name(tool: Json) -> str:
+    """Of a tool, a call or a choice, be it a function or custom."""
+    return text(mapping(tool.get("custom" if is_custom(tool) else "function")).get("name"))
+
+
+def custom_call_complaints(call: Json, place: str) -> Iterator[str]:
+    custom = mapping(call.get("custom"))
+    yield from (f"Unknown parameter: '{place}.{key}'." for key in unknown_keys(call, ("id", "type", "custom"), ""))
+    yield from (f"Unknown parameter: '{place}.custom.{key}'." for key in unknown_keys(custom, ("name", "input"), ""))
+    if not re.fullmatch(NAME, text(custom.get("name"))) or not isinstance(custom.get("input"), str):
+        yield f"Invalid '{place}.custom': expected name and input."
+
+
+def custom_tool_complaints(tool: Json, place: str) -> Iterator[str]:
+    """The format stands one level deeper here than in the Responses API."""
+    custom = mapping(tool.get("custom"))
+    yield from (f"Unknown parameter: '{place}.{key}'." for key in unknown_keys(tool, ("type", "custom"), ""))
+    known = ("name", "description", "format")
+    yield from (f"Unknown parameter: '{place}.custom.{key}'." for key in unknown_keys(custom, known, ""))
+    if not re.fullmatch(NAME, text(custom.get("name"))):
+        yield f"Invalid '{place}.custom.name': string does not match {NAME!r}."
+    given = mapping(custom.get("format", {"type": "text"}))
+    grammar = mapping(given.get("grammar"))
+    if given.get("type") not in ("text", "grammar"):
+        yield f"Invalid value for '{place}.custom.format.type'."
+    elif given["type"] == "grammar" and not (grammar.get("syntax") in ("lark", "regex") and grammar.get("definition")):
+        yield f"Missing required parameter: '{place}.custom.format.grammar'."
 
 
 def is_image_address(address: object) -> bool:

@@ -19,6 +19,10 @@ CALL = {"id": "call_1", "type": "function", "function": {"name": "read", "argume
 RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "text of a"}
 PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 HELLO = {"role": "user", "content": "hello"}
+GRAMMAR = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: /a+/"}}
+CUSTOM = {"type": "custom", "custom": {"name": "patch", "description": "Patches", "format": GRAMMAR}}
+CUSTOM_CALL = {"id": "call_1", "type": "custom", "custom": {"name": "patch", "input": "aaa"}}
+CUSTOM_CHOICE = {"type": "custom", "custom": {"name": "patch"}}
 
 FINE = say("fine")
 
@@ -86,6 +90,9 @@ GOOD: Mapping[str, object] = {
     "stream with usage": body(stream=True, stream_options={"include_usage": True}),
     "strict": body(
         tools=function(strict=True, parameters={**SCHEMA, "additionalProperties": False, "required": ["path"]})
+    ),
+    "a custom tool": body(
+        messages=[HELLO, calling(CUSTOM_CALL), RESULT], tools=[*function(), CUSTOM], tool_choice=CUSTOM_CHOICE
     ),
     "new name of the limit": body(model="gpt-5", max_completion_tokens=5),
 }
@@ -164,6 +171,7 @@ BAD: Mapping[str, list[Request]] = {
             call_of(name="mcp.read"),
             call_of(name="r" * 65),
             call_of(input={}),
+            {**CUSTOM_CALL, "custom": {"name": "patch", "arguments": "{}"}},
         )
     ],
     "arguments_are_a_json_object": [
@@ -192,6 +200,8 @@ BAD: Mapping[str, list[Request]] = {
             [FUNCTION],
             [{"type": "function", **FUNCTION}],
             [{"type": "custom", "function": FUNCTION}],
+            [{"type": "custom", "custom": {"name": "patch", "format": {"type": "grammar", "syntax": "lark"}}}],
+            [{"type": "custom", "custom": {"name": "patch", "parameters": {}}}],
             [{"type": "function", "function": FUNCTION, "cache_control": {}}],
             function(name="r" * 65),
             function(name="a.b"),
@@ -264,6 +274,8 @@ BAD_IN_DIALECT: Mapping[str, tuple[Dialect, list[Request]]] = {
     "thinking_comes_back_with_its_calls": (DEEPSEEK, [messages_of(HELLO, calling(CALL), RESULT)]),
     "one_limit_of_the_right_name": (DEEPSEEK, [request(body(messages=[HELLO], max_completion_tokens=5))]),
     "bearer_key": (DEEPSEEK, [request(body(), HEADERS[1:])]),
+    "tools_are_well_formed": (DEEPSEEK, [request(body(messages=[HELLO], tools=[CUSTOM]))]),
+    "calls_are_well_formed": (TEMPLATED, [messages_of(HELLO, calling(CUSTOM_CALL), RESULT)]),
 }
 CASES = [(rule, OPENAI, asked) for rule, requests in BAD.items() for asked in requests] + [
     (rule, dialect, asked) for rule, (dialect, requests) in BAD_IN_DIALECT.items() for asked in requests
@@ -292,6 +304,19 @@ def test_no_rule_stumbles_over_odd_json(value: object) -> None:
             request(body(**{field: value}) | {"tool_choice": value, "stop": value, "response_format": value})
         )
         assert len(refusals) <= 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_custom_tool_is_called_with_free_text(stream: bool) -> None:
+    asked = body(messages=[HELLO], tools=[CUSTOM], stream=stream)
+
+    reply, refusals = ask(request(asked), lambda conversation: Turn(calls=(Call("patch", {"input": "a" * 30}),)))
+
+    said = reply.body if isinstance(reply.body, bytes) else b"".join(p for p in reply.body if isinstance(p, bytes))
+    assert refusals == []
+    assert said.count(b'"name": "patch"') == 1
+    assert said.count(b"a" * 11) == 2
+    assert b"arguments" not in said
 
 
 def test_dialect_takes_its_thinking_back() -> None:
