@@ -275,6 +275,15 @@ def test_a_configuration_update_overrides_and_late_tools_are_tools():
 # -- tools
 
 
+@pytest.mark.parametrize("kind", ["mcp", "local_shell", "apply_patch", "computer"])
+def test_tools_that_only_openais_models_know_or_openai_calls_are_refused_elsewhere(kind):
+    request = read({"role": "user", "content": "x"}, tools=[{"type": kind, "server_label": "a"}])
+
+    assert body(request)["tools"] == [{"type": kind, "server_label": "a"}]
+    with pytest.raises(Unsupported, match=r"tools\[0\]"):
+        CHAT.write_request(request, OPENAI)
+
+
 def test_case_084_an_unknown_tool_type_is_lost_and_forcing_it_is_refused():
     tools = [{"type": "hologram"}, {"type": "function", "name": "ls", "parameters": {}}]
     free = read({"role": "user", "content": "x"}, tools=tools)

@@ -48,6 +48,7 @@ _PATHS: dict[Operation, str] = {
 
 class _OpenAiResponses:
     name = NAME
+    tells_input_first = False
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         path = _PATHS.get(operation)

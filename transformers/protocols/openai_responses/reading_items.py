@@ -55,7 +55,7 @@ class Conversation:
         self.system: list[Text] = []
         self.turns: list[Turn] = []
         self.native_only: list[str] = []
-        self.late_tools: list[Json] = []
+        self.late_tools: list[JsonObject] = []
         """Tool definitions that stand among the items."""
         self.updates: list[JsonObject] = []
         """Configuration updates among the items, oldest first."""

@@ -10,7 +10,7 @@ from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Unreadable
 from axonhub.transformers.protocols.openai_responses.names import NAME
 from axonhub.transformers.protocols.openai_responses.reading_items import Conversation
-from axonhub.transformers.protocols.openai_responses.reading_tools import read_choice, read_tools
+from axonhub.transformers.protocols.openai_responses.reading_tools import bound_tools, read_choice, read_tools
 from axonhub.transformers.protocols.openai_responses.rest import note_rest
 
 _KNOWN: Final = frozenset(
@@ -37,8 +37,9 @@ def read_request(body: JsonObject, model: str | None = None, stream: bool | None
     conversation = Conversation(rest)
     system = _instructions(body)
     _input(body, conversation)
-    tools = read_tools(objects(body, "tools", "") or [], "tools", rest)
-    tools += read_tools([each for each in conversation.late_tools if isinstance(each, dict)], "input[].tools", rest)
+    listed, late = objects(body, "tools", "") or [], conversation.late_tools
+    tools = read_tools(listed, "tools", rest) + read_tools(late, "input[].tools", rest)
+    conversation.native_only += bound_tools(listed, "tools") + bound_tools(late, "input[].tools")
     reasoning, format_, verbosity = _settings(body, conversation, rest)
     include = _include(body)
     user, safety = text(body, "user", ""), text(body, "safety_identifier", "")

@@ -30,6 +30,22 @@ _MODES: Final[dict[str, Literal["auto", "required", "none"]]] = {
 }
 
 
+_CLIENT_RUN: Final = frozenset(("local_shell", "shell", "apply_patch", "computer", "computer_use_preview"))
+"""Tools that the client runs and only OpenAI's models know: without them the client would be helpless."""
+
+
+def bound_tools(values: list[JsonObject], path: str) -> list[str]:
+    """Paths of the tools without which a request is another request: those of above, and servers that OpenAI calls."""
+    return [f"{path}[{index}]" for index, value in enumerate(values) if _is_bound(value)]
+
+
+def _is_bound(value: JsonObject) -> bool:
+    kind, environment = value.get("type"), value.get("environment")
+    # A shell in a container is OpenAI's own to run.
+    local = not isinstance(environment, dict) or environment.get("type") == "local"
+    return kind == "mcp" or (isinstance(kind, str) and kind in _CLIENT_RUN and local)
+
+
 def read_tools(values: list[JsonObject], path: str, rest: JsonObject) -> tuple[Tool, ...]:
     tools: list[Tool] = []
     for index, value in enumerate(values):
