@@ -92,7 +92,8 @@ _USAGE = st.builds(
 @searching(40)
 def test_a_request_that_was_written_reads_as_it_was(name: str, data: st.DataObject):
     request = data.draw(requests(CAN[name]))
-    assume(cache_marks(request) <= 4)  # Anthropic takes no more
+    # Anthropic takes no more marks, and no budget for thinking in a loop that began without any (case 122).
+    assume(cache_marks(request) <= 4 and not (request.reasoning and calls_without_thought(request)))
     written = discovered()[name].write_request(request, DIALECTS[name])
     again = discovered()[name].read_request(written.body, request.model, request.stream)
 
@@ -105,6 +106,11 @@ def test_a_request_that_was_written_reads_as_it_was(name: str, data: st.DataObje
 def cache_marks(request: Request) -> int:
     marked = (*request.system, *request.tools, *(part for turn in request.turns for part in turn.parts))
     return sum(getattr(each, "cache", None) is not None for each in marked)
+
+
+def calls_without_thought(request: Request) -> bool:
+    kinds = [{type(part) for part in turn.parts} for turn in request.turns if turn.role == "assistant"]
+    return any(ToolCall in each and Thinking not in each for each in kinds)
 
 
 def reply(request: Request) -> Reply:
