@@ -47,13 +47,13 @@ TABLE = {
         "hub machinery domain registries",
         "pydantic",
     ),
-    "channels": Row("addons.channels.**", "hub machinery domain", "botocore google orjson pydantic", apart=3),
+    "channels": Row("addons.channels.**", "hub machinery domain", "botocore google orjson pydantic urllib3", apart=3),
     "strategies": Row("addons.strategies.**", "hub machinery domain", apart=3),
     # The only place with TinyDB.
     "store": Row("addons.store addons.store.**", "hub machinery domain store", "orjson pydantic tinydb zstandard"),
     # Single steps of a request, without mitmproxy.
     "steps": Row(
-        "addons.decoding addons.demo addons.remapping addons.routes addons.trace_ids",
+        "addons.counting addons.decoding addons.demo addons.remapping addons.routes addons.trace_ids",
         "hub machinery domain registries steps",
         "brotli orjson zstandard",
     ),

@@ -1,7 +1,7 @@
 """Channel type `claude-code`: a Claude Code subscription as a provider for any client.
 
-The token that `claude setup-token` prints goes as a bearer token to Anthropic's standard address, with the betas that it
-needs. The API answers only requests whose system prompt begins with Claude Code's identity, so that block is put in
+The token that `claude setup-token` prints goes as a bearer token to Anthropic's standard address, with the betas that
+it needs. The API answers only requests whose system prompt begins with Claude Code's identity, so that block is put in
 front where it is missing; what Claude Code itself sends passes untouched. Nothing else of Claude Code is imitated: the
 terms of the account decide what a subscription may be used for.
 """
@@ -11,6 +11,7 @@ from dataclasses import replace
 import orjson
 
 from axonhub.addons.channels.kinds import ChannelType, Outgoing
+from axonhub.addons.config import Channel
 from axonhub.transformers.dialects import ANTHROPIC
 from axonhub.transformers.json_types import Json, JsonObject
 
@@ -20,15 +21,20 @@ _IDENTITY_PLACES = 2
 """Claude Code may put a billing block in front of its identity."""
 
 
-def adapt(outgoing: Outgoing) -> Outgoing:
+def adapt(outgoing: Outgoing, channel: Channel) -> Outgoing:
     document: JsonObject = orjson.loads(outgoing.body)
     asked_betas = document.get("betas")
     own = [str(each) for each in asked_betas] if isinstance(asked_betas, list) else []
     headers = {**outgoing.headers, "anthropic-beta": betas(outgoing.headers.get("anthropic-beta", ""), own)}
     headers.setdefault("anthropic-version", "2023-06-01")
-    query = outgoing.query if "beta=true" in outgoing.query.split("&") else _joined(outgoing.query, "beta=true")
     body = outgoing.body if is_claude_code(document) else orjson.dumps(introduced(document))
-    return replace(outgoing, headers=headers, query=query, body=body)
+    return replace(outgoing, url=with_beta(outgoing.url), headers=headers, body=body)
+
+
+def with_beta(url: str) -> str:
+    path, _, query = url.partition("?")
+    asked = query.split("&") if query else []
+    return path + "?" + "&".join(asked if "beta=true" in asked else [*asked, "beta=true"])
 
 
 def betas(header: str, own: list[str]) -> str:
@@ -61,10 +67,6 @@ def _blocks(system: Json) -> list[Json]:
 
 def _text(block: Json) -> Json:
     return block.get("text") if isinstance(block, dict) else None
-
-
-def _joined(query: str, more: str) -> str:
-    return f"{query}&{more}" if query else more
 
 
 CHANNEL_TYPE = ChannelType(

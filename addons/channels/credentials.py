@@ -1,4 +1,4 @@
-"""How a credential is shown to a provider: one header, in the style of its channel type. Also which one a request takes."""
+"""How a credential is shown to a provider: one header, in the style of its channel type; and which one a trace takes."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,12 @@
-"""What a channel type is: the kind of upstream, as data. The rows are in `rows.py`; code asks a type, never its name."""
+"""What a channel type is: the kind of upstream, as data. Rows are in `rows.py`; code asks a type, never its name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import SecretStr
+
+from axonhub.addons.config import Channel
 from axonhub.transformers.dialect import Dialect
 
 type AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "query-key", "process-token", "none"]
@@ -14,20 +17,30 @@ type AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "qu
 class Outgoing:
     """A request as it is about to leave, without its credential."""
 
+    url: str
     headers: Mapping[str, str]
     """By lower-case name."""
-    query: str
     body: bytes
+    model: str
+    """The upstream's name for it."""
+    stream: bool = False
+    counting: bool = False
+    """It asks for a count of tokens only."""
+    secret_headers: Mapping[str, str] = field(default_factory=dict)
+    """Merged at send time, so that they never enter a flow: signatures."""
 
 
-type Adapt = Callable[[Outgoing], Outgoing]
+type Adapt = Callable[[Outgoing, Channel], Outgoing]
+"""Must not block. ProtocolError when the upstream cannot be asked this."""
+type FetchToken = Callable[[Channel], SecretStr]
+"""A short-lived credential for the channel. Blocks; called in a thread. OSError when it cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelType:
     name: str
     protocols: tuple[str, ...]
-    """Protocol names that it speaks, the preferred one first; a client's own protocol always wins where it is listed."""
+    """Names of those that it speaks, the preferred one first; a client's own protocol wins where it is listed."""
     base_url: str = ""
     """The default; "" when the operator must give one."""
     auth: AuthStyle = "bearer"
@@ -47,6 +60,10 @@ class ChannelType:
     """The channel's own `base_url` does not count; only `settings.base_url_for_tests` does, on loopback."""
     adapt: Adapt | None = None
     """The last step before sending, for what data cannot say. It leaves alone what needs no change."""
+    fetch_token: FetchToken | None = None
+    """Where the credential is not in `api_keys` but made from what is in `settings`."""
+    decode_stream: Callable[[], Callable[[bytes], bytes]] | None = None
+    """For one stream that comes in another framing than events: pieces of it → text of events."""
     internal: str = ""
     """The name of an upstream inside this process; "" for all others. Its address is known at run time only."""
     title: str = ""

@@ -173,6 +173,30 @@ class AutoDisableRule(Section):
     """For temporary_disable; nothing: until it is enabled by hand."""
 
 
+class Aws(Section):
+    region: Name
+    access_key_id: Name
+    secret_access_key: SecretStr
+    session_token: SecretStr | None = None
+    """Of temporary credentials."""
+    anthropic_version: Name = "bedrock-2023-05-31"
+    """What the body states."""
+
+
+class Gcp(Section):
+    project_id: Name
+    region: Name = "global"
+    credentials_json: SecretStr | None = None
+    """A service account's key file as text; nothing: `api_keys` holds an access token."""
+    anthropic_version: Name = "vertex-2023-10-16"
+    """What the body states."""
+
+
+class Azure(Section):
+    api_version: Name | None = None
+    """Nothing: the `/openai/v1` address, where the body names the model; else deployments in the path."""
+
+
 class ChannelSettings(Section):
     """What only some channels need."""
 
@@ -193,6 +217,12 @@ class ChannelSettings(Section):
     api_key_auto_disable_rules: tuple[AutoDisableRule, ...] = ()
     base_url_for_tests: LoopbackUrl | None = None
     """For a type whose address is fixed: a loopback address instead of it."""
+    aws: "Aws | None" = None
+    """For the types that sign requests for AWS."""
+    gcp: "Gcp | None" = None
+    """For the types that use Google Cloud."""
+    azure: "Azure | None" = None
+    """For Azure OpenAI."""
     strip_billing_header: Literal["auto", "keep", "strip"] = "auto"
     """Claude Code's billing block in the system prompt; auto: kept by Anthropic channels, removed by all others."""
     pass_through_user_agent: bool = False

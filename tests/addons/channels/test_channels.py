@@ -96,7 +96,7 @@ def test_lists_hold_what_can_be_asked_for():
 def test_every_type_speaks_a_protocol_that_is_built_in():
     for kind in channel_types().values():
         assert set(kind.protocols) <= set(discovered()), kind.name
-        assert kind.internal or kind.base_url.startswith(("https://", "http://127.0.0.1")), kind.name
+        assert not kind.base_url or kind.base_url.startswith(("https://", "http://127.0.0.1")), kind.name
 
 
 def test_impossible_credentials_and_unknown_flags_are_found():

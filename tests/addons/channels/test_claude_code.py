@@ -5,10 +5,15 @@ import pytest
 
 from axonhub.addons.channels.claude_code import IDENTITY, adapt
 from axonhub.addons.channels.kinds import Outgoing
+from axonhub.addons.config import Channel
+
+CHANNEL = Channel(name="c", type="claude-code")
+URL = "https://api.anthropic.com/v1/messages"
 
 
 def sent(document: dict, headers: dict[str, str] | None = None, query: str = "") -> Outgoing:
-    return adapt(Outgoing(headers or {}, query, orjson.dumps(document)))
+    url = f"{URL}?{query}" if query else URL
+    return adapt(Outgoing(url, headers or {}, orjson.dumps(document), "m"), CHANNEL)
 
 
 def test_identity_comes_first_and_the_callers_system_follows():
@@ -30,7 +35,7 @@ def test_identity_comes_first_and_the_callers_system_follows():
 def test_claude_codes_own_bytes_pass(system: list):
     body = b'{"thinking": {"type":"enabled"}, "tool_choice":{"type":"any"},  "system": ' + orjson.dumps(system) + b"}"
 
-    assert body == adapt(Outgoing({}, "beta=true", body)).body
+    assert body == adapt(Outgoing(URL, {}, body, "m"), CHANNEL).body
 
 
 def test_needed_betas_join_the_clients_own_without_repeating():
@@ -44,7 +49,7 @@ def test_needed_betas_join_the_clients_own_without_repeating():
     ("query", "expected"), [("", "beta=true"), ("a=b", "a=b&beta=true"), ("beta=true", "beta=true")]
 )
 def test_beta_is_in_the_query_once(query: str, expected: str):
-    assert expected == sent({}, query=query).query
+    assert f"{URL}?{expected}" == sent({}, query=query).url
 
 
 def test_thinking_is_off_when_a_tool_is_forced():

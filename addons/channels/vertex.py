@@ -1,0 +1,92 @@
+"""Channel type `anthropic_gcp`: Anthropic's models on Google Vertex AI.
+
+The model moves from the body to the path, the version into the body; counting keeps its model. The access token is made
+from a service account by google-auth, or given as the channel's credential.
+Source: Google, "Use Anthropic's Claude models", read 2026-11.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+from hashlib import sha256
+from urllib.parse import quote
+
+import orjson
+from google.auth.credentials import Credentials
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.urllib3 import Request
+from google.oauth2.service_account import Credentials as ServiceAccount
+from pydantic import SecretStr
+from urllib3 import PoolManager
+
+from axonhub.addons.channels.kinds import ChannelType, Outgoing
+from axonhub.addons.config import Channel, Gcp
+from axonhub.transformers.dialects import ANTHROPIC
+from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.protocol import Unsupported
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_MOST_ACCOUNTS = 100
+_COUNTER = "count-tokens"
+
+_accounts: OrderedDict[str, Credentials] = OrderedDict()
+"""By hash of the key file: a token is worth an hour."""
+
+
+def adapt(outgoing: Outgoing, channel: Channel) -> Outgoing:
+    gcp = channel.settings.gcp
+    if gcp is None:
+        raise Unsupported("the channel has no settings.gcp")
+    document: JsonObject = orjson.loads(outgoing.body)
+    document["anthropic_version"] = gcp.anthropic_version
+    if not outgoing.counting:
+        document.pop("model", None)
+    headers = {name: value for name, value in outgoing.headers.items() if name != "anthropic-version"}
+    return replace(outgoing, url=address(outgoing, channel, gcp), headers=headers, body=orjson.dumps(document))
+
+
+def address(outgoing: Outgoing, channel: Channel, gcp: Gcp) -> str:
+    given = channel.settings.base_url_for_tests or channel.base_url
+    prefix = "" if gcp.region == "global" else f"{gcp.region}-"
+    root = (given or f"https://{prefix}aiplatform.googleapis.com").rstrip("/#")
+    model = _COUNTER if outgoing.counting else quote(outgoing.model, safe="@:")
+    method = "streamRawPredict" if outgoing.stream and not outgoing.counting else "rawPredict"
+    place = f"projects/{quote(gcp.project_id)}/locations/{quote(gcp.region)}/publishers/anthropic/models"
+    return f"{root}/v1/{place}/{model}:{method}"
+
+
+def fetch_token(channel: Channel) -> SecretStr:
+    """The service account's access token, refreshed when it has expired; else the channel's first credential."""
+    gcp = channel.settings.gcp
+    if gcp is None or gcp.credentials_json is None:
+        return channel.api_keys[0] if channel.api_keys else SecretStr("")
+    try:
+        account = _account(gcp.credentials_json.get_secret_value())
+        if not account.valid:
+            account.refresh(Request(PoolManager()))  # type: ignore[no-untyped-call]  # google-auth
+    except (GoogleAuthError, ValueError) as error:
+        raise OSError(f"Google gives no access token: {type(error).__name__}") from error
+    return SecretStr(str(account.token))
+
+
+def _account(key_file: str) -> Credentials:
+    digest = sha256(key_file.encode()).hexdigest()
+    if digest not in _accounts:
+        info = orjson.loads(key_file)
+        account = ServiceAccount.from_service_account_info(info, scopes=[_SCOPE])  # type: ignore[no-untyped-call]
+        _accounts[digest] = account
+        while len(_accounts) > _MOST_ACCOUNTS:
+            _accounts.popitem(last=False)
+    return _accounts[digest]
+
+
+CHANNEL_TYPE = ChannelType(
+    "anthropic_gcp",
+    ("anthropic/messages",),
+    "https://aiplatform.googleapis.com",
+    dialect=ANTHROPIC,
+    counts_tokens=True,
+    native_dialect=True,
+    adapt=adapt,
+    fetch_token=fetch_token,
+    title="Anthropic's models on Google Vertex AI (settings.gcp)",
+)
