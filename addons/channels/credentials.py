@@ -1,4 +1,4 @@
-"""How a credential is shown to a provider: one header, in the style of its channel type; and which one a trace takes."""
+"""How a credential is shown to a provider: one header in its channel type's style; and which one a trace takes."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
