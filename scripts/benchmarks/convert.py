@@ -199,7 +199,7 @@ def peer_figures(request: bytes, stream: list[bytes]) -> JsonObject:
         home = Path(folder)
         venv.create(home / "env", with_pip=True)
         python = home / "env" / "bin" / "python"
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PEER, "orjson"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-qq", PEER, "orjson"], check=True)
         (home / "request.json").write_bytes(request)
         (home / "stream.json").write_bytes(orjson.dumps([piece.decode() for piece in stream]))
         program = Path(__file__).parent / "peers" / "litellm_convert.py"

@@ -397,3 +397,22 @@ def test_members_of_the_wrong_type_are_named(body, path):
         PROTOCOL.read_request(body)
 
     assert caught.value.path == path
+
+
+def test_nested_members_that_no_part_holds_are_told():
+    mark = {"mode": "explicit", "ttl": "12h"}
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA"}, "prompt_cache_breakpoint": mark}
+    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "file_id": "f1"}}
+    request = read(
+        {"role": "system", "name": "n", "content": "x"},
+        user([{"type": "text", "text": "a", "prompt_cache_breakpoint": mark}, sound, file]),
+        assistant("said", audio={"id": "a1"}),
+    )
+
+    assert request.extensions["openai/chat"] == {
+        "messages[].name": "n",
+        "messages[].audio": {"id": "a1"},
+        "messages[].content[].prompt_cache_breakpoint": mark,
+        "messages[].content[].prompt_cache_breakpoint.ttl": "12h",
+        "messages[].content[].file.file_id": "f1",
+    }

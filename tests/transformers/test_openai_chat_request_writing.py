@@ -754,3 +754,30 @@ def test_the_same_prefix_gives_the_same_bytes(dialect):
     first, second = (PROTOCOL.write_request(each, dialect).body["messages"] for each in (shorter, longer))
 
     assert first == second[: len(first)]
+
+
+def test_a_web_search_says_what_openai_can_say_and_records_the_rest():
+    place = {"type": "approximate", "city": "Bern"}
+    native = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3, "user_location": place}
+    asked = request(tools=(HostedTool("web_search_20250305", Native("anthropic/messages", native)),))
+
+    assert write(asked)["web_search_options"] == {
+        "user_location": {"type": "approximate", "approximate": {"city": "Bern"}}
+    }
+    assert losses(asked) == {"tools[0].max_uses"}
+
+
+def test_own_search_options_are_given_back():
+    options = {"search_context_size": "low", "future": 1}
+    native = {"type": "web_search", "web_search_options": options}
+    asked = request(tools=(HostedTool("web_search", Native("openai/chat", native)),))
+
+    assert write(asked)["web_search_options"] == options
+
+
+def test_marks_and_citations_inside_documents_are_recorded():
+    marked = Text("one", CacheMark(), ({"type": "char_location"},))
+
+    assert losses(request(user(Document((marked,))))) == {"cache_control", "messages[].content[].citations"}
+    titled = Document(Inline("application/pdf", PDF), context="why")
+    assert losses(request(user(titled))) == {"messages[].content[].document.context"}

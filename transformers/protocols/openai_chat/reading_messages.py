@@ -9,7 +9,7 @@ from typing import Final
 
 from axonhub.transformers.call_ids import minted_call_id
 from axonhub.transformers.carriers import carried_back
-from axonhub.transformers.fields import as_mapping, as_text, items, mapping, member, needed, objects, text, wrong_type
+from axonhub.transformers.fields import as_mapping, as_text, mapping, member, needed, objects, text, wrong_type
 from axonhub.transformers.hub.parts import (
     Audio,
     CacheMark,
@@ -36,6 +36,7 @@ from axonhub.transformers.protocols.openai_chat.reasoning import read_thoughts
 
 _SYSTEM: Final = frozenset(("system", "developer"))
 _RESULTS: Final = frozenset(("tool", "function"))
+_BREAKPOINT: Final = "messages[].content[].prompt_cache_breakpoint"
 
 
 class Conversation:
@@ -60,7 +61,7 @@ class Conversation:
             if role in _SYSTEM:
                 self._system(message, path)
             elif role == "user":
-                self._turn("user", read_content(message, path), message, path)
+                self._turn("user", read_content(message, path, self.unsaid), message, path)
             elif role == "assistant":
                 self._assistant(message, path)
             else:
@@ -75,10 +76,12 @@ class Conversation:
 
     def _turn(self, role: str, parts: list[Part], message: JsonObject, path: str) -> None:
         name = text(message, "name", path)
+        if name is not None and not parts:
+            self.unsaid["messages[].name"] = name  # Writers leave out a turn that says nothing.
         self.turns.append(Turn("assistant" if role == "assistant" else "user", tuple(parts), name))
 
     def _system(self, message: JsonObject, path: str) -> None:
-        parts = read_content(message, path)
+        parts = read_content(message, path, self.unsaid)
         if message.get("name") is not None:
             self.unsaid["messages[].name"] = message["name"]
         texts = [part for part in parts if isinstance(part, Text)]
@@ -90,7 +93,7 @@ class Conversation:
             self.system += texts
 
     def _assistant(self, message: JsonObject, path: str) -> None:
-        parts: list[Part] = [*read_thoughts(message), *read_content(message, path)]
+        parts: list[Part] = [*read_thoughts(message), *read_content(message, path, self.unsaid)]
         if refusal := text(message, "refusal", path):
             parts.append(Refusal(refusal))
         for index, call in enumerate(objects(message, "tool_calls", path) or ()):
@@ -117,7 +120,7 @@ class Conversation:
             call_id = self._legacy_call_id(needed(name, "name", path))
         else:
             call_id = needed(text(message, "tool_call_id", path), "tool_call_id", path)
-        parts = tuple(part for part in read_content(message, path) if isinstance(part, _IN_RESULTS))
+        parts = tuple(part for part in read_content(message, path, self.unsaid) if isinstance(part, _IN_RESULTS))
         return ToolResult(call_id, parts, name=name)
 
     def _legacy_call_id(self, name: str) -> str:
@@ -151,8 +154,8 @@ def _signature(call: JsonObject) -> Signature | None:
 # -- content
 
 
-def read_content(message: JsonObject, path: str) -> list[Part]:
-    """A message's content, which is a string, a list of parts or nothing."""
+def read_content(message: JsonObject, path: str, unsaid: JsonObject) -> list[Part]:
+    """A message's content, which is a string, a list of parts or nothing. Adds to `unsaid` what no part holds."""
     content = message.get("content")
     if content is None or content == "":
         return []
@@ -160,72 +163,81 @@ def read_content(message: JsonObject, path: str) -> list[Part]:
         return [Text(content)]
     if not isinstance(content, list):
         raise wrong_type(content, list, f"{path}.content")
-    return [_part(part, f"{path}.content[{index}]") for index, part in enumerate(items(message, "content", path) or ())]
+    return [_part(part, f"{path}.content[{index}]", unsaid) for index, part in enumerate(content)]
 
 
-def _part(part: Json, path: str) -> Part:
+def _part(part: Json, path: str, unsaid: JsonObject) -> Part:
     if isinstance(part, str):
         return Text(part)  # Some old clients write the list so.
     if not isinstance(part, dict):
         raise wrong_type(part, dict, path)
     kind = needed(text(part, "type", path), "type", path)
     read = _PARTS.get(kind)
-    return Unknown(kind, Native(NAME, part)) if read is None else read(part, path)
+    return Unknown(kind, Native(NAME, part)) if read is None else read(part, path, unsaid)
 
 
-def read_cache_mark(holder: JsonObject, path: str) -> CacheMark | None:
+def read_cache_mark(holder: JsonObject, path: str, unsaid: JsonObject) -> CacheMark | None:
     """Anthropic's mark, which many vendors of this family take too, or OpenAI's explicit breakpoint."""
     mark = mapping(holder, "cache_control", path)
     if mark is not None:
         ttl = text(mark, "ttl", f"{path}.cache_control")
         return CacheMark("1h" if ttl == "1h" else "5m" if ttl == "5m" else None)
-    return None if mapping(holder, "prompt_cache_breakpoint", path) is None else CacheMark()
+    breakpoint_ = mapping(holder, "prompt_cache_breakpoint", path)
+    if breakpoint_ is None:
+        return None
+    if "ttl" in breakpoint_:
+        unsaid[f"{_BREAKPOINT}.ttl"] = breakpoint_["ttl"]  # OpenAI's lifetimes are none of Anthropic's.
+    return CacheMark()
 
 
-def _text(part: JsonObject, path: str) -> Part:
-    return Text(text(part, "text", path) or "", read_cache_mark(part, path))
+def _text(part: JsonObject, path: str, unsaid: JsonObject) -> Part:
+    return Text(text(part, "text", path) or "", read_cache_mark(part, path, unsaid))
 
 
-def _refusal(part: JsonObject, path: str) -> Part:
+def _refusal(part: JsonObject, path: str, unsaid: JsonObject) -> Part:
     return Refusal(text(part, "refusal", path) or "")
 
 
-def _image(part: JsonObject, path: str) -> Part:
+def _image(part: JsonObject, path: str, unsaid: JsonObject) -> Part:
     given = part.get("image_url")
     if isinstance(given, str):
-        return Image(media_of_url(given), cache=read_cache_mark(part, path))
+        return Image(media_of_url(given), cache=read_cache_mark(part, path, unsaid))
     address = needed(mapping(part, "image_url", path), "image_url", path)
     inner = member(path, "image_url")
     url = needed(text(address, "url", inner), "url", inner)
-    return Image(media_of_url(url), text(address, "detail", inner), read_cache_mark(part, path))
+    return Image(media_of_url(url), text(address, "detail", inner), read_cache_mark(part, path, unsaid))
 
 
-def _audio(part: JsonObject, path: str) -> Part:
+def _audio(part: JsonObject, path: str, unsaid: JsonObject) -> Part:
     given = needed(mapping(part, "input_audio", path), "input_audio", path)
     inner = member(path, "input_audio")
     format_ = text(given, "format", inner) or "wav"
     data = needed(text(given, "data", inner), "data", inner)
-    return Audio(Inline(f"audio/{format_}", data), format_, native=Native(NAME, part))
+    if part.get("prompt_cache_breakpoint") is not None:
+        unsaid[_BREAKPOINT] = part["prompt_cache_breakpoint"]
+    return Audio(Inline(f"audio/{format_}", data), format_)
 
 
-def _file(part: JsonObject, path: str) -> Part:
+def _file(part: JsonObject, path: str, unsaid: JsonObject) -> Part:
     given = needed(mapping(part, "file", path), "file", path)
     inner = member(path, "file")
-    title, cache = text(given, "filename", inner), read_cache_mark(part, path)
+    title, cache = text(given, "filename", inner), read_cache_mark(part, path, unsaid)
     data = text(given, "file_data", inner)
     if data is None:
         return Document(FileReference(needed(text(given, "file_id", inner), "file_id", inner)), title, cache=cache)
+    if given.get("file_id") is not None:
+        unsaid["messages[].content[].file.file_id"] = given["file_id"]
     inline = parse_data_url(data) or Inline(sniffed_media_type(data) or "application/pdf", data)
     return Document(inline, title, cache=cache)
 
 
-def _video(part: JsonObject, path: str) -> Part:
+def _video(part: JsonObject, path: str, unsaid: JsonObject) -> Part:
     given = needed(mapping(part, "video_url", path), "video_url", path)
     inner = member(path, "video_url")
     return Video(media_of_url(needed(text(given, "url", inner), "url", inner)))
 
 
-_PARTS: Final[dict[str, Callable[[JsonObject, str], Part]]] = {
+_PARTS: Final[dict[str, Callable[[JsonObject, str, JsonObject], Part]]] = {
     "text": _text,
     "refusal": _refusal,
     "image_url": _image,

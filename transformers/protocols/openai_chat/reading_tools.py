@@ -51,7 +51,7 @@ def _function(function: JsonObject, tool: JsonObject, path: str) -> FunctionTool
         text(function, "description", path),
         mapping(function, "parameters", path),
         flag(function, "strict", path),
-        cache=read_cache_mark(tool, path),
+        cache=read_cache_mark(tool, path, {}),
         native=Native(NAME, tool),
     )
 

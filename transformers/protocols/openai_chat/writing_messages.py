@@ -48,8 +48,7 @@ _LOST: Final[dict[str, Loss]] = {
         Loss("messages[].content[].redacted_thinking", "only the provider that wrote it can read it", "info"),
         Loss("messages[].content[].signature", "another provider signed it", "info"),
         Loss("messages[].content[].citations", "chat messages hold no citations"),
-        Loss("messages[].content[].name", "the tool's name is told by its call", "info"),
-        Loss("messages[].content[].image.detail", "this channel has one resolution", "info"),
+        Loss("messages[].content[].document.context", "a chat file has a name only"),
         Loss("system[].billing", "another vendor's attribution, different in every request", "info"),
     )
 }
@@ -330,9 +329,14 @@ class _Writer:
         if document.citations:
             self._lose("messages[].content[].citations")
         if isinstance(source, tuple):
-            lines = [document.title, document.context, *(text.text for text in source)]
+            said = [str(self._text(text)["text"]) for text in source]
+            if any(text.cache is not None for text in source):
+                self._lose("cache_control")  # It marks a place inside what is one text now.
+            lines = [document.title, document.context, *said]
             written: JsonObject = {"type": "text", "text": "\n".join(line for line in lines if line)}
         elif isinstance(source, Inline) and self._dialect.files:
+            if document.context is not None:
+                self._lose("messages[].content[].document.context")
             filename = document.title or _FILENAMES.get(source.media_type, "document")
             written = {"type": "file", "file": {"filename": filename, "file_data": data_url(source)}}
         elif isinstance(source, FileReference):
@@ -346,8 +350,6 @@ class _Writer:
     def _audio(self, audio: Audio) -> JsonObject:
         if not isinstance(audio.source, Inline):
             raise Unsupported("chat takes audio as data only", "messages[].content[].audio")
-        if audio.native is not None and _is_marked(audio.native.value):
-            self._lose("cache_control")
         format_ = audio.format or audio.source.media_type.rpartition("/")[2].removeprefix("x-")
         format_ = {"mpeg": "mp3", "wave": "wav"}.get(format_, format_)
         return {"type": "input_audio", "input_audio": {"data": audio.source.data, "format": format_}}
@@ -397,10 +399,6 @@ def _tool_loop_start(turns: tuple[Turn, ...]) -> int:
             start = index
         after_results = results or (after_results and turn.role != "assistant")
     return start
-
-
-def _is_marked(part: JsonObject) -> bool:
-    return "cache_control" in part or "prompt_cache_breakpoint" in part
 
 
 def _foreign_file() -> Unsupported:

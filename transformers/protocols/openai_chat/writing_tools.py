@@ -16,6 +16,7 @@ from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Loss, Unsupported
 from axonhub.transformers.protocols.openai_chat.names import NAME
 from axonhub.transformers.tool_names import NameTable, freeform_as_function
+from axonhub.transformers.web_searches import WebSearch, web_search
 
 _NO_ARGUMENTS: Final[JsonObject] = {"type": "object", "properties": {}}
 _CLIENT_RUN: Final = ("bash_", "text_editor_", "memory_", "computer_")
@@ -128,15 +129,23 @@ def _hosted(tool: HostedTool, path: str, dialect: Dialect, body: JsonObject, los
         return tool.native.value
     if tool.kind.startswith(_CLIENT_RUN):
         raise Unsupported(f"the tool type {tool.kind!r} exists only at its own vendor", path)
-    if dialect.web_search and is_web_search(tool.kind):
-        body["web_search_options"] = tool.native.value.get("web_search_options", {})
-    else:
+    search = web_search(tool) if dialect.web_search else None
+    if search is None:
         losses.append(Loss(path, f"this channel does not run {tool.kind!r}"))
+    else:
+        own = tool.native.value.get("web_search_options") if tool.native.protocol == NAME else None
+        body["web_search_options"] = _search_options(search, path, losses) if own is None else own
     return None
 
 
-def is_web_search(kind: str) -> bool:
-    return kind.startswith("web_search") or kind in ("googleSearch", "google_search")
+def _search_options(search: WebSearch, path: str, losses: list[Loss]) -> JsonObject:
+    losses += search.unsaid(path, "place", "context_size")
+    told: JsonObject = {}
+    if search.context_size is not None:
+        told["search_context_size"] = search.context_size
+    if search.place is not None:
+        told["user_location"] = {"type": "approximate", "approximate": search.place}
+    return told
 
 
 def _choice(choice: ToolChoice, dialect: Dialect, names: NameTable) -> Json:
