@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from heapq import merge
 from pathlib import Path
 from zlib import crc32
 
@@ -27,10 +28,10 @@ from axonhub.addons.store.journal import write_all
 
 MAGIC = b"axb1"
 HEAD = struct.Struct("<4sIII")
-SEAM = re.compile(
-    rb'\{"(?:role|type|name|parts|function)"|,"cache_control"|"(?:system|tools|messages|contents|input)":'
-)
-"""Where a message, a block, a tool or a list of them begins; and the mark that moves to the next message each turn."""
+BEGINNING = re.compile(rb'\{"(?:role|type|name|parts|function)"')
+"""Where a message, a block or a tool begins. Patterns that start with fixed bytes are looked for four times as fast."""
+CACHE_MARK = re.compile(rb',"cache_control"')
+"""Moves to the next message each turn; what stands before it stays."""
 SMALLEST_CHUNK_BYTES = 128
 """Shorter ones join their neighbour: remembering them costs more than storing them again."""
 MOST_CHUNKS = 200_000
@@ -69,9 +70,10 @@ def read_place(ref: str) -> Place:
 def seams(body: bytes, start: int) -> Iterator[int]:
     """Ends of the chunks of `body` from `start` on; the last is its length."""
     last = start
-    for match in SEAM.finditer(body, start):
-        if match.start() - last >= SMALLEST_CHUNK_BYTES:
-            last = match.start()
+    found = (pattern.finditer(body, start) for pattern in (BEGINNING, CACHE_MARK))
+    for seam in merge(*((match.start() for match in matches) for matches in found)):
+        if seam - last >= SMALLEST_CHUNK_BYTES:
+            last = seam
             yield last
     if len(body) > last:
         yield len(body)

@@ -3,7 +3,7 @@
 Derived data: it can be made again from the journal, and one that does not check counts as absent. A checksummed line of
 JSON (what the sections are, the journal's generation and size, the partition's summary), then arrays of little-endian
 numbers: `numbers` (record numbers in order), `spots` (offset and length of each), and for each indexed field the sorted
-64-bit hashes of its values, where each one's postings begin, and the postings (positions in `numbers`).
+CRC-32 of its values, where each one's postings begin, and the postings (positions in `numbers`).
 
 Lookups go by hash, so they may name a record too many, never one too few: the query is run on each anyway.
 """
@@ -14,7 +14,6 @@ from array import array
 from binascii import crc32
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +24,7 @@ from axonhub.addons.store.summary import Summary, read_summary
 from axonhub.addons.store.tables import Shelf
 
 VERSION = 1
-KEPT_BYTES = 1 << 18
+KEPT_BYTES = 1 << 17
 """Hash sections up to this size stay in memory, so that a partition without the value is skipped unopened."""
 
 
@@ -39,7 +38,7 @@ def value_hash(value: Scalar) -> int:
         text = b"n" + repr(value).encode()
     else:
         text = b"n%d" % int(value)
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+    return crc32(text)
 
 
 def little_endian(numbers: "array[int]") -> bytes:
@@ -61,10 +60,13 @@ def write_index(path: Path, shelf: Shelf, summary: Summary, generation: str, jou
             hashed.setdefault(value_hash(value), []).extend(doc_ids)
         order, starts, places = sorted(hashed), [0], array("I")
         for each in order:
-            # Without those of deleted documents, and each once, though a replaced one stands there twice.
-            places.extend(sorted({position[doc_id] for doc_id in hashed[each] if doc_id in position}))
+            if shelf.only_grew:
+                found = [position[doc_id] for doc_id in hashed[each]]
+            else:  # without deleted documents, and each once, though a replaced one stands there twice
+                found = list({position[doc_id] for doc_id in hashed[each] if doc_id in position})
+            places.extend(sorted(found))
             starts.append(len(places))
-        sections[f"{name}.hashes"] = ("Q", little_endian(array("Q", order)))
+        sections[f"{name}.hashes"] = ("I", little_endian(array("I", order)))
         sections[f"{name}.starts"] = ("I", little_endian(array("I", starts)))
         sections[f"{name}.places"] = ("I", little_endian(places))
     layout, offset = {}, 0
@@ -134,7 +136,7 @@ class Index:
         if name in self._kept:
             return self._kept[name]
         found = self.section(fd, f"{name}.hashes")
-        if name != "id" and len(found) * 8 <= KEPT_BYTES:
+        if name != "id" and len(found) * found.itemsize <= KEPT_BYTES:
             self._kept[name] = found
         return found
 

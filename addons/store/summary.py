@@ -20,6 +20,7 @@ MOST_ROWS = 10_000
 """A caller that invents model names must not make the sums grow for ever; the rest is counted under OTHER."""
 OTHER = "(other)"
 
+NUMBER = (int, float)  # as a union it would be made anew at each call, and this is called a dozen times a record
 LARGEST_NUMBER = 2**53
 """What is larger, or no number at all, counts as 0: no record may make a sum, or an index, impossible."""
 
@@ -49,7 +50,7 @@ def whole(value: Json) -> int:
 
 
 def number(value: Json) -> float:
-    return float(value) if isinstance(value, int | float) and -LARGEST_NUMBER < value < LARGEST_NUMBER else 0.0
+    return float(value) if isinstance(value, NUMBER) and -LARGEST_NUMBER < value < LARGEST_NUMBER else 0.0
 
 
 def values(record: Record) -> Iterable[tuple[Dimension, str]]:

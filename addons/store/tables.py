@@ -34,9 +34,12 @@ class Shelf:
         self.postings: dict[str, dict[Scalar, list[int]]] = {name: {} for name in indexed}
         """Entries of replaced and deleted documents stay; whoever reads checks the document."""
         self._placed = 0
+        self.only_grew = True
+        """Nothing was replaced or deleted, so the postings are exact."""
 
     def put(self, doc_id: int, document: Mapping[str, Json], offset: int, length: int) -> None:
         known = self.spots.get(doc_id)
+        self.only_grew &= known is None
         self.spots[doc_id] = (offset, length, known[2] if known else self._placed)
         self._placed += 1
         for name, index in self.postings.items():
@@ -46,6 +49,10 @@ class Shelf:
     def lookup(self, name: str, value: Scalar) -> Iterable[int] | None:
         index = self.postings.get(name)
         return None if index is None else index.get(value, ())
+
+    def remove(self, doc_id: int) -> None:
+        self.only_grew = False
+        self.spots.pop(doc_id, None)
 
     def clear(self) -> None:
         self.spots.clear()
@@ -92,7 +99,7 @@ class JournalStorage(Storage):
         if op == "i":
             self.shelf(table).put(doc_id, document, offset, length)
         elif op == "d":
-            self.shelf(table).spots.pop(doc_id, None)
+            self.shelf(table).remove(doc_id)
         elif op == "t":
             self.shelf(table).clear()
         elif op == "x":

@@ -110,7 +110,7 @@ def record(number: int, dice: random.Random) -> dict[str, Any]:
         "started_ms": 3,
         "first_event_ms": 812,
         "duration_ms": 9214,
-        "score": 0.91,
+        "score": [{"name": "affinity", "points": 100}, {"name": "latency", "points": 41.5}],
     }
     return {
         "id": f"req_{number:016x}{dice.getrandbits(40):010x}",
@@ -119,7 +119,7 @@ def record(number: int, dice: random.Random) -> dict[str, Any]:
         "trace_id": f"trace-{trace:08d}-7d2e-4c1a",
         "thread_id": f"session-{trace // 8:08d}-91aa-4f7d",
         "agent_id": "main",
-        "session": "claude-code",
+        "trace_source": "claude-code",
         "key_name": key,
         "key_hash": "9f86d081884c7d65",
         "key_last4": "x7Qz",
