@@ -6,6 +6,7 @@ the client's own when the request itself was at fault; any other is left for the
 
 import logging
 import time
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -16,6 +17,7 @@ from axonhub.addons.answers import JSON, failure_answer, json_answer
 from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.counting import input_tokens
 from axonhub.addons.decoding import decoder
 from axonhub.addons.exchange import Attempt, Exchange, exchange_of
 from axonhub.addons.failover import Ending
@@ -49,7 +51,7 @@ class Answering:
         self._memory = memory
         self._pipes: WeakKeyDictionary[http.HTTPFlow, Conversion | PassThrough] = WeakKeyDictionary()
 
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
         """A try was answered: shall its body flow through a pipe?"""
         exchange, current = exchange_of(flow), failover.last_try(flow)
         if exchange is None or exchange.attempt is None or current is None or flow.response is None:
@@ -57,7 +59,7 @@ class Answering:
         attempt = exchange.attempt
         attempt.status = flow.response.status_code
         if attempt.status == 200 and exchange.stream and _is_event_stream(flow.response):
-            pipe = _pipe(exchange, attempt, flow.response)
+            pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
             if pipe is not None:
                 current.pipe = self._pipes[flow] = pipe
                 flow.response.headers = _stream_headers(flow.response.headers, exchange, attempt)
@@ -131,7 +133,17 @@ class Answering:
         exchange.failure = attempt.failure = None if exchange.canceled else pipe.failure
 
 
-def _pipe(exchange: Exchange, attempt: Attempt, response: http.Response) -> Conversion | PassThrough | None:
+async def _estimate(exchange: Exchange, attempt: Attempt) -> int | None:
+    """The input tokens to tell the client, where its protocol tells them before the provider's does."""
+    if attempt.protocol.tells_input_first or not exchange.address.protocol.tells_input_first:
+        return None
+    dialect = dialect_of(attempt.candidate.channel, channel_types()[attempt.candidate.channel.type])
+    return await input_tokens(exchange, attempt.candidate.model, dialect)
+
+
+def _pipe(
+    exchange: Exchange, attempt: Attempt, response: http.Response, estimate: int | None
+) -> Conversion | PassThrough | None:
     """None: the encoding is not known, so the answer is read whole."""
     encoding = response.headers.get("content-encoding", "identity")
     decode = decoder(encoding)
@@ -143,7 +155,8 @@ def _pipe(exchange: Exchange, attempt: Attempt, response: http.Response) -> Conv
 
     if not attempt.converted and decode is None:
         return PassThrough(attempt.protocol, attempt.protocol.stream_writer(_bare_reply(exchange)), on_first_event)
-    writer = exchange.address.protocol.stream_writer(_reply(exchange))
+    reply = replace(_reply(exchange), estimated_input_tokens=estimate)
+    writer = exchange.address.protocol.stream_writer(reply)
     kind = channel_types()[attempt.candidate.channel.type]
     reader = attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo)
     return Conversion(reader, writer, on_first_event, decode)

@@ -15,13 +15,14 @@ import orjson
 from mitmproxy import http
 
 from axonhub.addons import failover
-from axonhub.addons.answers import failure_answer
+from axonhub.addons.answers import failure_answer, json_answer
 from axonhub.addons.channels.addresses import upstream_url
 from axonhub.addons.channels.credentials import auth_headers, chosen
 from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.kinds import Adapt, ChannelType, Outgoing
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import Channel
+from axonhub.addons.counting import input_tokens
 from axonhub.addons.errors import Exhausted, NoChannel
 from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
 from axonhub.addons.internal import Internal
@@ -49,7 +50,7 @@ class Outbound:
     def __init__(self, chooser: Chooser, internal: Internal, memory: SignatureMemory) -> None:
         self._chooser, self._internal, self._memory = chooser, internal, memory
 
-    def attempt(self, flow: http.HTTPFlow) -> None:
+    async def attempt(self, flow: http.HTTPFlow) -> None:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
         exchange = exchange_of(flow)
         if exchange is None:
@@ -57,7 +58,9 @@ class Outbound:
             return
         while flow.response is None:
             candidate = self._chooser.next(exchange)
-            if candidate is None:
+            if exchange.address.operation == "count_tokens" and not _has_counter(exchange, candidate):
+                await _count(flow, exchange, candidate)
+            elif candidate is None:
                 _give_up(flow, exchange)
             elif self._aimed(flow, exchange, candidate):
                 return
@@ -113,6 +116,36 @@ def spoken(kind: ChannelType, asked: WireProtocol) -> tuple[WireProtocol, bool]:
     if not available:
         raise NoChannel(f"No protocol of the channel type {kind.name!r} is built in.")
     return available[0], True
+
+
+def _has_counter(exchange: Exchange, candidate: Candidate | None) -> bool:
+    if candidate is None:
+        return False
+    kind = channel_types()[candidate.channel.type]
+    protocol, _ = spoken(kind, exchange.address.protocol)
+    return kind.counts_tokens and protocol.endpoint("count_tokens", candidate.model, stream=False) is not None
+
+
+async def _count(flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate | None) -> None:
+    """Answers with an estimate, for a provider that has no counter or whose counter failed (`candidate` is None)."""
+    if candidate is None and exchange.attempt is None:
+        _give_up(flow, exchange)
+        return
+    if candidate is not None:
+        protocol, _ = spoken(channel_types()[candidate.channel.type], exchange.address.protocol)
+        exchange.attempts.append(Attempt(candidate, protocol, None, time.time(), converted=True, status=200))
+    attempt = exchange.attempt
+    assert attempt is not None
+    attempt.ended_s = time.time()
+    dialect = dialect_of(attempt.candidate.channel, channel_types()[attempt.candidate.channel.type])
+    try:
+        tokens = await input_tokens(exchange, attempt.candidate.model, dialect)
+    except ProtocolError as error:
+        exchange.failure = Failure(FailureKind.INVALID_REQUEST, str(error), param=error.path or None)
+        flow.response = failure_answer(exchange.address.protocol, exchange.failure, exchange.headers)
+    else:
+        flow.error = None
+        flow.response = json_answer(200, exchange.address.protocol.write_count(tokens), exchange.headers)
 
 
 def may_pass(body: bytes, dialect: Dialect) -> bool:

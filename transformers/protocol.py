@@ -125,6 +125,11 @@ class WireProtocol(Contract):
         """`vendor/api`, such as `anthropic/messages`."""
         ...
 
+    @property
+    def tells_input_first(self) -> bool:
+        """Its streams begin with the input tokens; others tell them at the end."""
+        ...
+
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         """None: this protocol has no such operation."""
         ...

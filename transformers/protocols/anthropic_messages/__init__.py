@@ -50,6 +50,8 @@ _ENDPOINTS: Final[Mapping[Operation, Endpoint]] = MappingProxyType(
 class AnthropicMessages:
     """Fulfils `WireProtocol`; holds no state."""
 
+    tells_input_first: Final = True
+
     @property
     def name(self) -> str:
         return NAME

@@ -32,6 +32,7 @@ _VERSION: Final = "v1beta"
 
 class _Gemini:
     name = names.NAME
+    tells_input_first = False
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         place = "models/" + quote(model.removeprefix("models/"), safe="/@:.-_~")

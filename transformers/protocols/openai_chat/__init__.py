@@ -33,6 +33,8 @@ _ENDPOINTS: Final[dict[Operation, Endpoint]] = {
 
 
 class OpenAiChat:
+    tells_input_first: Final = False
+
     @property
     def name(self) -> str:
         return NAME
