@@ -3,6 +3,7 @@
 One small TinyDB journal, `history.journal`, with one document for each dropped partition.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from tinydb import where
@@ -21,11 +22,15 @@ def keep_sums(root: Path, partition: str, summary: Summary) -> None:
             history.journal.journal.sync()
 
 
-def dropped_sums(root: Path) -> dict[str, Summary]:
-    """Partition → what was kept of it. One that is still there too is about to go, and must not count twice."""
+def dropped_sums(root: Path, present: Collection[str]) -> Summary:
+    """The sums of all that was dropped, together; a partition that is present is about to go, and must not count twice."""
+    total = Summary()
     try:
         history = JournalDB(root / FILE, read_only=True)
     except FileNotFoundError:
-        return {}
+        return total
     with history:
-        return {str(each["partition"]): read_summary(each["summary"]) for each in history.all()}
+        for each in history.all():
+            if each["partition"] not in present:
+                total.add_sums(read_summary(each["summary"]))
+    return total

@@ -1,7 +1,7 @@
 """What an operator may do to a store's folder: check, compact, count it. Works while a gateway writes, or without."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class PartitionReport:
 
 def check(root: Path) -> list[PartitionReport]:
     """Reads everything: lines and frames against their checksums, sums against a recount, references to their ends."""
-    return [checked(root / name) for name in existing(root)]
+    return looked_at(root, checked)
 
 
 def checked(folder: Path) -> PartitionReport:
@@ -52,6 +52,7 @@ def index_problems(folder: Path, records: Records) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
         return
+    records.db.journal.catch_up()  # it may have been sealed just now
     yield from (f"section {name} of {INDEX} does not check" for name in index.bad_sections())
     if not is_sealed(folder):
         yield f"{INDEX} does not fit the journal; the next start of the gateway makes it again"
@@ -104,10 +105,14 @@ def compacted(folder: Path) -> tuple[int, int] | None:
 
 def survey(root: Path) -> list[PartitionReport]:
     """Sizes and counts, from the indexes; reads only what has none."""
+    return looked_at(root, surveyed)
+
+
+def looked_at(root: Path, look: Callable[[Path], PartitionReport]) -> list[PartitionReport]:
     found = []
     for name in existing(root):
-        with suppress(FileNotFoundError):
-            found.append(surveyed(root / name))
+        with suppress(FileNotFoundError):  # retention was quicker
+            found.append(look(root / name))
     return found
 
 

@@ -41,8 +41,8 @@ class TraceReader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._partitions: dict[str, Partition] = {}
-        self._dropped: dict[str, Summary] = {}
-        self._history_seen = (0, 0)
+        self._dropped = Summary()
+        self._history_seen: tuple[object, ...] = ()
         self._looked_s = float("-inf")
         self._lock = RLock()
 
@@ -72,9 +72,8 @@ class TraceReader:
         self, by: Dimension, since_s: float | None = None, until_s: float | None = None, step: Step = "all"
     ) -> tuple[UsageRow, ...]:
         def summed() -> tuple[UsageRow, ...]:
-            kept = [each.summary for each in self._partitions.values()]
-            gone = [summary for name, summary in self._dropped.items() if name not in self._partitions]
-            return tuple(usage(kept + gone, by, since_s, until_s, step))
+            summaries = [self._dropped, *(each.summary for each in self._partitions.values())]
+            return tuple(usage(summaries, by, since_s, until_s, step))
 
         return self._steadily(summed)
 
@@ -152,8 +151,8 @@ class TraceReader:
                 self._partitions[name] = known
         for each in before.values():
             each.close()
-        if self._history_seen != (seen := identity(self.root / FILE)):
-            self._dropped, self._history_seen = dropped_sums(self.root), seen
+        if self._history_seen != (seen := (*identity(self.root / FILE), *self._partitions)):
+            self._dropped, self._history_seen = dropped_sums(self.root, self._partitions), seen
 
     def _opened(self, name: str) -> Partition | None:
         try:

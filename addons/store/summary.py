@@ -92,6 +92,11 @@ class Summary:
             for place, amount in added:
                 total[place] += amount
 
+    def add_sums(self, other: "Summary") -> None:
+        for dimension, sums in other.sums.items():
+            for (start_s, value), added in sums.items():
+                add_all(self.sums[dimension].setdefault((start_s, value), [0] * len(COUNTERS)), added)
+
     def overlaps(self, since_s: float | None, until_s: float | None) -> bool:
         return (since_s is None or self.until_s >= since_s) and (until_s is None or self.since_s < until_s)
 
