@@ -104,7 +104,7 @@ class Reader:
                 return []
 
     def _call_start(self, index: int, block: _Block) -> list[Event]:
-        reference = self._undo.reference(as_text(block.start.get("name")) or "")
+        reference = self._undo.reference(as_text(block.start.get("name")) or f"tool_{index}")
         if given := block.start.get("input"):
             block.given = argument_text(given)
         call_id = as_text(block.start.get("id")) or ""
