@@ -1,11 +1,18 @@
 """What only the channel types can tell about config.yml: credentials that cannot be right, flags that do not exist."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, get_type_hints
 
-from axonhub.addons.channels.dialects import FLAGS
+from pydantic import TypeAdapter, ValidationError
+
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import Channel, Config, Finding
+from axonhub.transformers.dialect import Dialect
+
+_FLAGS: Final[Mapping[str, TypeAdapter[Any]]] = {
+    name: TypeAdapter(hint) for name, hint in get_type_hints(Dialect).items()
+}
 
 
 def findings(config: Config) -> Iterator[Finding]:
@@ -15,9 +22,9 @@ def findings(config: Config) -> Iterator[Finding]:
 
 
 def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Finding]:
-    for flag in channel.settings.dialect:
-        if flag not in FLAGS:
-            yield Finding(("channels", index, "settings", "dialect", flag), "no such flag")
+    for flag, value in channel.settings.dialect.items():
+        if fault := _flag_fault(flag, value):
+            yield Finding(("channels", index, "settings", "dialect", flag), fault)
     for number, credential in enumerate(channel.api_keys):
         if not credential.get_secret_value().startswith(kind.credential_prefix):
             place = ("channels", index, "api_keys", number)
@@ -26,3 +33,13 @@ def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Findi
         yield Finding(
             ("channels", index, "base_url"), f"type {kind.name} has no address of its own: base_url is needed"
         )
+
+
+def _flag_fault(flag: str, value: bool | int | str) -> str:
+    if flag not in _FLAGS:
+        return "no such flag"
+    try:
+        _FLAGS[flag].validate_python(value, strict=True)
+    except ValidationError as error:
+        return error.errors()[0]["msg"]
+    return ""

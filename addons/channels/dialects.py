@@ -1,16 +1,14 @@
 """The dialect of one channel: its type's, with the flags that the operator set in `settings.dialect`."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.config import Channel
 from axonhub.transformers.dialect import Dialect
 
-FLAGS = {field.name for field in fields(Dialect)}
-
 
 def dialect_of(channel: Channel, kind: ChannelType) -> Dialect:
-    """Flags that do not exist were refused when config.yml was read."""
+    """Flags that do not exist and values that they do not take were refused when config.yml was read."""
     flags = channel.settings.dialect
     kept = {"keep": True, "strip": False}.get(channel.settings.strip_billing_header, kind.dialect.billing_block)
     if not flags and kept == kind.dialect.billing_block:

@@ -109,3 +109,16 @@ def test_impossible_credentials_and_unknown_flags_are_found():
     assert "sk-ant" in found[0].message
     assert "sk-proj-1" not in found[0].message
     assert "no_such_flag" == found[1].place[-1]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [{"vocabulary": "klingon"}, {"token_percent": "much"}, {"files": 1}, {"reasoning_replay": "sometimes"}],
+)
+def test_values_that_a_flag_does_not_take_are_found(flags):
+    right = Channel(name="r", type="openai", settings=ChannelSettings(dialect={"vocabulary": "qwen3", "files": True}))
+    wrong = Channel(name="w", type="openai", settings=ChannelSettings(dialect=flags))
+
+    (finding,) = findings(Config(channels=(right, wrong)))
+
+    assert ("channels", 1, "settings", "dialect", *flags) == finding.place
