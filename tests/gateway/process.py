@@ -26,12 +26,12 @@ type Config = dict[str, object]
 CONSOLE_COMMAND = (
     "import runpy, sys; runpy.run_path('addons/axonhub.py'); from axonhub.addons.main import main; sys.exit(main())"
 )
-"""`axonhub` from a checkout that was not installed."""
+"""`axonhub` from a checkout whose own environment this is not."""
 
 
 def axonhub_command(*arguments: str, checkout: Path = ROOT) -> list[str]:
     installed = BIN / "axonhub"
-    if installed.exists() and checkout == ROOT:
+    if installed.exists() and BIN.is_relative_to(checkout):
         return [str(installed), *arguments]
     return [sys.executable, "-c", CONSOLE_COMMAND, *arguments]
 
