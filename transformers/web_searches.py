@@ -14,10 +14,12 @@ from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Loss
 
 _GOOGLE: Final = ("googleSearch", "google_search", "googleSearchRetrieval")
+_NESTED: Final = ("web_search_options", *_GOOGLE)
+"""Members that hold the settings where a vendor does not write them flat."""
 _PLACE: Final = ("city", "country", "region", "timezone")
 _KNOWN: Final = frozenset(
     "type name allowed_domains blocked_domains filters user_location search_context_size max_uses "
-    "web_search_options".split()
+    "web_search_options googleSearch google_search googleSearchRetrieval".split()
 )
 
 
@@ -47,7 +49,8 @@ def web_search(tool: HostedTool) -> WebSearch | None:
     """What a hosted tool of any vendor asks for; None when it is no web search."""
     if not tool.kind.startswith("web_search") and tool.kind not in _GOOGLE:
         return None
-    options = as_mapping(tool.native.value.get("web_search_options")) or tool.native.value
+    value = tool.native.value
+    options = next((each for name in _NESTED if (each := as_mapping(value.get(name)))), value)
     filters = as_mapping(options.get("filters"))
     return WebSearch(
         allowed_domains=_texts(options.get("allowed_domains")) or _texts(filters.get("allowed_domains")),

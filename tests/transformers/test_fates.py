@@ -371,6 +371,14 @@ def fate(client: WireProtocol, before: JsonObject, after: JsonObject, provider: 
     return "gone" if without[0] == with_[0] else "lost"
 
 
+def without_empty(value: object) -> object:
+    """Empty objects and lists ask for nothing."""
+    if isinstance(value, dict):
+        kept = {name: without_empty(each) for name, each in value.items()}
+        return {name: each for name, each in kept.items() if each not in (None, {}, [])}
+    return [without_empty(each) for each in value] if isinstance(value, list) else value
+
+
 WHOLE = re.compile(r"(?:>|\]|^(?:user|model|tools\[\])\.\w+)$")
 """Arms of unions, and members of Gemini's parts and tools: a loss recorded for one is of it as a whole."""
 
@@ -388,7 +396,7 @@ def silent(client: WireProtocol, provider: WireProtocol) -> list[str]:
             continue
         if told == "gone" or (told == "lost" and WHOLE.search(path)):
             gone += [f"{path}.", f"{path}<", f"{path}["]
-        if told == "silent":
+        if told == "silent" and without_empty(before) != without_empty(after):
             found.append(path)
     return found
 
@@ -397,13 +405,12 @@ def silent(client: WireProtocol, provider: WireProtocol) -> list[str]:
 
 
 SAYS_NOTHING: tuple[tuple[str, str], ...] = (
-    # Empty objects and a protocol's own defaults ask for nothing.
-    (r"(?:^|\.)(?:metadata|output_config|stream_options|reasoning|text|citations|tool_config)$", "empty"),
-    (r"input\[\]<configuration_update>(?:\.(?:reasoning|text))?$", "empty"),
-    (r"config\.tool_config\.function_calling_config$", "empty"),
+    # A protocol's own defaults ask for nothing.
     (r"(?:parameters|functions\[\]\.parameters)$", "an empty schema is what is sent where there is none"),
     (r"<web_search\w*>\.user_location(?:\.type)?$|^web_search_options\.user_location$", "a place without a name"),
     (r"^response_format(?:<text>)?$|^text\.format(?:<text>)?$", "text is what an answer is anyway"),
+    (r"^input\[\]<configuration_update>(?:\.text)?$", "nothing, or plain text, is asked for"),
+    (r"<image_generation_call>\.output_format$", "png is what an image is anyway"),
     (r"^(?:n|config\.candidate_count)$", "one answer is what everybody gives"),
     (r"^config\.response_modalities$", "text is what an answer is anyway"),
     (r"^service_tier$", "auto is what holds where nothing is said"),
@@ -422,18 +429,12 @@ SAYS_NOTHING: tuple[tuple[str, str], ...] = (
     (r"<output_text>\.logprobs$", "log probabilities of earlier text say nothing to a model"),
     (r"^user\.function_response\.id$", "the call says it"),
 )
-"""Members that change nothing, and why that is right. Documented in docs/protocols.md."""
+"""Members that change nothing, and why that is right."""
 
 
 OPEN: tuple[str, ...] = (
-    r"^(?:user|model)\.(?:media_resolution|video_metadata|part_metadata|audio_transcription|media_processing)",
-    r"^(?:user|model)\.(?:speech_metadata|document_metadata|spreadsheet_metadata|audio_metadata)",
-    r"display_name$|function_response\.(?:will_continue|scheduling)|google_search\.|^schema\.",
-    r"web_search",
-    r"citations|caller|code_interpreter|annotations\[\]",
-    r"cache_control|prompt_cache_breakpoint",
-    r"\.name$|file\.file_id$|\.audio$|include_obfuscation$|json_schema\.description$|json_schema>\.description$",
-    r"^user\.thought|task_budget|block_binding|transformations|document>\.context|output_format$|<redacted_thinking>|<thinking>",
+    r"tool_use>\.caller|task_budget|block_binding|<image>\.transformations|json_schema>\..*description$",
+    r"include_obfuscation$|\.thought_signature$",
 )
 """Silences that are to be ended; nothing is added here."""
 

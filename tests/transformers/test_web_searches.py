@@ -32,7 +32,8 @@ PLACE = {"city": "Bonn", "country": "DE"}
             {"web_search_options": {"user_location": {"type": "approximate", "approximate": PLACE}}},
             WebSearch(place=PLACE),
         ),
-        ("googleSearch", {}, WebSearch()),
+        ("googleSearch", {"googleSearch": {}}, WebSearch()),
+        ("googleSearch", {"googleSearch": {"timeRangeFilter": {"a": 1}}}, WebSearch(others=("timeRangeFilter",))),
         ("code_execution", {}, None),
     ],
 )

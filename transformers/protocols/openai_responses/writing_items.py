@@ -40,6 +40,7 @@ _VENDOR: Final = NAME.partition("/")[0]
 
 _LOST: Final = {
     "cache_control": Loss("cache_control", "this channel takes no cache marks", "info"),
+    "inner_cache": Loss(f"{_CONTENT}.source.cache_control", "a document is one text here", "info"),
     "ttl": Loss("cache_control.ttl", "cache marks have no lifetime here", "info"),
     "thinking": Loss(f"{_CONTENT}.thinking", "reasoning that another provider signed, or nobody, is not sent", "info"),
     "signature": Loss(f"{_CONTENT}.signature", "another provider's signature", "info"),
@@ -184,6 +185,7 @@ class ItemWriter:
             self._lose("citations")
         source = document.source
         if isinstance(source, tuple):
+            self._flatten(source)
             lines = [document.title, document.context, *(text.text for text in source)]
             return self._mark({"type": "input_text", "text": "\n".join(line for line in lines if line)}, document.cache)
         if document.context:
@@ -204,6 +206,13 @@ class ItemWriter:
         if document.title and "filename" not in written:
             self._lose("title")
         return self._mark(written, document.cache)
+
+    def _flatten(self, texts: tuple[Text, ...]) -> None:
+        """Records what the texts of a document lose by becoming one."""
+        if any(text.cache is not None for text in texts):
+            self._lose("inner_cache")
+        if any(text.annotations for text in texts):
+            self._lose("citations")
 
     def _audio(self, audio: Audio) -> JsonObject:
         if audio.native is not None and audio.native.protocol == NAME:
