@@ -120,8 +120,8 @@ def test_a_written_response_has_every_member_and_passes_openais_own_types():
     OpenAiResponse.model_validate(body)
     assert set(body) >= set(
         "id object created_at completed_at status incomplete_details model previous_response_id instructions output "
-        "error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty "
-        "top_logprobs temperature reasoning usage max_output_tokens max_tool_calls store background service_tier metadata "
+        "error tools tool_choice truncation parallel_tool_calls text top_p presence_penalty frequency_penalty usage "
+        "top_logprobs temperature reasoning max_output_tokens max_tool_calls store background service_tier metadata "
         "safety_identifier prompt_cache_key".split()
     )
     assert (body["usage"], body["status"], body["service_tier"]) == (USAGE, "completed", "flex")
@@ -211,3 +211,10 @@ def test_what_a_client_is_told(failure, status, type, code):
 
     assert told == status
     assert body == {"error": {"message": "x", "type": type, "param": None, "code": code}}
+
+
+def test_a_stored_response_that_nobody_has_is_told_by_the_code_that_clients_know():
+    failure = Failure(FailureKind.INVALID_REQUEST, "x", param="previous_response_id", ours=True)
+    _, body = PROTOCOL.write_failure(failure)
+
+    assert (body["error"]["code"], body["error"]["param"]) == ("previous_response_not_found", "previous_response_id")

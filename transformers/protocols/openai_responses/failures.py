@@ -46,6 +46,8 @@ _TOLD: Final[dict[FailureKind, tuple[str, str | None]]] = {
     FailureKind.NETWORK: ("server_error", "server_error"),
 }
 """Type and code for a client; the code that a client acts on outranks the provider's own."""
+_CODE_OF_MEMBER: Final = {"previous_response_id": "previous_response_not_found"}
+"""For a request that is refused for a member: clients then send their whole history instead."""
 _ACTED_ON: Final = frozenset((FailureKind.CONTEXT_LENGTH, FailureKind.RATE_LIMIT, FailureKind.QUOTA))
 
 
@@ -110,7 +112,7 @@ def _told_kind(failure: Failure) -> FailureKind:
 
 def _code(failure: Failure, kind: FailureKind) -> str | None:
     """The code that clients act on, else the provider's own; one that is a number is a status and says nothing."""
-    code = _TOLD[kind][1]
+    code = _CODE_OF_MEMBER.get(failure.param or "") or _TOLD[kind][1]
     own = failure.code if failure.code and not failure.code.isdigit() and kind is failure.kind else None
     return code if kind in _ACTED_ON else own or code
 
