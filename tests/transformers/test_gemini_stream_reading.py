@@ -8,7 +8,7 @@ from axonhub.transformers.dialects import GEMINI
 from axonhub.transformers.hub.events import End, Event, Failed, PartStarted, SignatureTold, Start, Stop, UsageTold
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import fold
-from axonhub.transformers.hub.parts import Hosted, Image, Inline, Refusal, Signature, Text, Thinking, ToolCall
+from axonhub.transformers.hub.parts import Image, Inline, Refusal, Signature, Text, Thinking, ToolCall
 from axonhub.transformers.hub.requests import Request, ToolReference
 from axonhub.transformers.hub.responses import Response, StopReason
 from axonhub.transformers.hub.usage import Usage
@@ -16,7 +16,7 @@ from axonhub.transformers.protocol import Reply, Undo, Unreadable
 from axonhub.transformers.protocols.gemini import PROTOCOL
 from axonhub.transformers.protocols.openai_chat import PROTOCOL as CHAT
 from axonhub.transformers.sse import SseDecoder, SseEvent
-from tests.transformers.gemini_wire import call, chunk, read, sent, text, thought
+from tests.transformers.gemini_wire import call, chunk, read, reply, sent, text, thought
 
 
 def answer(*chunks, **members) -> Response:
@@ -231,7 +231,23 @@ def test_files_and_executed_code_are_parts_of_their_own():
     )
 
     assert told.parts[1] == Image(Inline("image/png", "AA=="))
-    assert isinstance(told.parts[2], Hosted) and told.parts[2].text == "```python\n1+1\n```"
+    assert told.parts[2] == Text("\n```python\n1+1\n```\n")
+
+
+def test_executed_code_is_text_to_others_and_itself_to_geminis_clients():
+    code = {"executableCode": {"language": "PYTHON", "code": "1+1"}}
+    outcome = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "2"}}
+    chunks = (chunk(text("see")), chunk(code), chunk(outcome), chunk(text("so"), finish="STOP"))
+
+    assert "".join(each.get("content") or "" for each in deltas(read(*chunks))) == (
+        "see\n```python\n1+1\n```\n\n```\n2\n```\nso"
+    )
+    writer = PROTOCOL.stream_writer(reply())
+    told = SseDecoder().feed(b"".join(writer.write(event) for event in read(*chunks)))
+    parts = [part for each in told for part in json.loads(each.data)["candidates"][0]["content"]["parts"]]
+    assert parts == [text("see"), code, outcome, text("so")]
+    once = PROTOCOL.write_response(whole(chunk(text("see"), code, outcome, text("so"), finish="STOP")), reply())
+    assert once["candidates"][0]["content"]["parts"] == parts
 
 
 GROUNDED = {

@@ -24,6 +24,7 @@ from axonhub.transformers.protocols.gemini import (
     responses,
     writing_requests,
 )
+from axonhub.transformers.protocols.gemini.embeddings import GeminiEmbeddings
 from axonhub.transformers.protocols.gemini.writing_streams import GeminiStreamWriter
 from axonhub.transformers.sse import SseEvent
 
@@ -33,6 +34,8 @@ _VERSION: Final = "v1beta"
 class _Gemini:
     name = names.NAME
     tells_input_first = False
+    embeddings_client = None
+    embeddings_provider = GeminiEmbeddings()
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         place = "models/" + quote(model.removeprefix("models/"), safe="/@:.-_~")

@@ -153,6 +153,8 @@ class GeminiStreamReader:
         events += self._end_words()
         if (call := part.get("functionCall")) is not None:
             self._call(camel(as_mapping(call)), part, events)
+        elif part.get("executableCode") is not None or part.get("codeExecutionResult") is not None:
+            events += self._code(part)
         elif (whole := self._whole(part)) is not None:
             events += self._ledger.whole(whole)
 
@@ -207,6 +209,13 @@ class GeminiStreamReader:
             events.append(ArgumentsDelta(self._ledger.index(key), arguments))
         events += self._ledger.end(key)
 
+    def _code(self, part: JsonObject) -> list[Event]:
+        """Code that Gemini ran, and what came out: fenced text to everyone but Gemini's own clients."""
+        told, key = hosted_code(part), "code"
+        empty = Text("", native=told.native)
+        fenced = f"\n{told.text}\n" if told.text else ""
+        return [*self._ledger.start(key, empty), *self._ledger.text(key, fenced, empty), *self._ledger.end(key)]
+
     def _whole(self, part: JsonObject) -> Part | None:
         """A part without increments."""
         if blob := camel(as_mapping(part.get("inlineData"))):
@@ -215,8 +224,6 @@ class GeminiStreamReader:
         if file := camel(as_mapping(part.get("fileData"))):
             media_type, uri = as_text(file.get("mimeType")) or "", as_text(file.get("fileUri")) or ""
             return media_part(media_type, file_source(uri, media_type or None), part)
-        if part.get("executableCode") is not None or part.get("codeExecutionResult") is not None:
-            return hosted_code(part)
         kind = next((name for name in part if name not in ("thought", "thoughtSignature")), "")
         return Unknown(kind, Native(NAME, part)) if kind else None
 

@@ -12,6 +12,7 @@ from axonhub.transformers.hub.parts import (
     Inline,
     Link,
     Media,
+    Native,
     Part,
     Refusal,
     Text,
@@ -35,6 +36,8 @@ def shows_thoughts(request: Request) -> bool:
 def written_part(part: Part, with_thoughts: bool) -> JsonObject | None:
     """One wire part; None for what Gemini's protocol has no words for and for what says nothing."""
     match part:
+        case Text(native=Native(protocol=protocol, value=value)) if protocol == NAME and is_code(value):
+            return value
         case Text(text):
             return signed({"text": text}, part.signature) if text or part.signature else None
         case Refusal(text):
@@ -61,6 +64,11 @@ def written_thought(part: Thinking, with_thoughts: bool) -> JsonObject | None:
         return redacted_part(part)
     text = part.text if with_thoughts else ""
     return signed({"text": text, "thought": True}, part.signature) if text or part.signature else None
+
+
+def is_code(value: JsonObject) -> bool:
+    """Code that Gemini ran or its outcome: text to others, a part of its own to Gemini's clients."""
+    return "executableCode" in value or "codeExecutionResult" in value
 
 
 def identified(call: ToolCall, seed: str, index: int) -> ToolCall:

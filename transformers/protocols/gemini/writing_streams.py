@@ -5,6 +5,8 @@ JSON, and only an empty line may fill a silence. A call comes whole. The last ch
 Gemini CLI asks again and shows the text twice.
 """
 
+from typing import TypeGuard
+
 import orjson
 
 from axonhub.transformers.hub.events import (
@@ -33,7 +35,7 @@ from axonhub.transformers.protocols.gemini.grounding import grounding_metadata
 from axonhub.transformers.protocols.gemini.responses import about
 from axonhub.transformers.protocols.gemini.signing import signed
 from axonhub.transformers.protocols.gemini.stops import write_stop
-from axonhub.transformers.protocols.gemini.writing_parts import identified, shows_thoughts, written_part
+from axonhub.transformers.protocols.gemini.writing_parts import identified, is_code, shows_thoughts, written_part
 
 
 class GeminiStreamWriter:
@@ -98,10 +100,12 @@ class GeminiStreamWriter:
         if isinstance(self._part, Thinking):
             return self._chunk({"text": text, "thought": True}) if self._with_thoughts else b""
         self._pieces.append(text)
-        return self._chunk({"text": text})
+        return b"" if _stands_for_code(self._part) else self._chunk({"text": text})
 
     def _end_part(self) -> bytes:
         part, self._part = self._part, None
+        if _stands_for_code(part):
+            return self._chunk(written_part(part, self._with_thoughts))
         match part:
             case Text(text):
                 self._note_citations(part)
@@ -155,6 +159,10 @@ class GeminiStreamWriter:
 
     def _about(self) -> JsonObject:
         return {"modelVersion": self._reply.request.model, "responseId": self._response_id or self._reply.id}
+
+
+def _stands_for_code(part: Part | None) -> TypeGuard[Text]:
+    return isinstance(part, Text) and part.native is not None and is_code(part.native.value)
 
 
 class _Framing:
