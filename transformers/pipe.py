@@ -2,13 +2,16 @@
 
 Both kinds decide when there is something to show (`committed`), whether the stream is no answer at all (`rejected`),
 and count what was used. A pipe never raises: whatever goes wrong ends the client's stream in the client's own protocol.
+Of a stream without end they keep only the beginning, so that no stream can fill the memory.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterable
+from typing import Final
 
-from axonhub.transformers.hub.events import End, Event, Failed, Ping
+from axonhub.transformers.hub.events import End, Event, Failed, Ping, Start, Stop, UsageTold
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import Fold
 from axonhub.transformers.protocol import ProtocolError, StreamReader, StreamWriter, WireProtocol
@@ -16,8 +19,12 @@ from axonhub.transformers.sse import SseDecoder, SseEvent
 
 logger = logging.getLogger(__name__)
 
-_PING = re.compile(rb"(?:\s*(?::[^\n]*(?:\n|$)|event: ?ping\r?\n|data: ?\{[^\n]*\"ping\"[^\n]*\}))*\s*")
-_SHORT_BYTES = 256
+KEPT_BYTES: Final = 8 * 1024 * 1024
+"""How much of each side of a stream is kept for the record, from its beginning."""
+_PING: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"ping"')
+_DONE: Final = "[DONE]"
+_EVENT_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_CUT: Final = Failure(FailureKind.NETWORK, "The provider's stream ended before its answer was complete.")
 
 type Decode = Callable[[bytes], bytes]
 
@@ -26,11 +33,31 @@ def unreadable(error: ProtocolError) -> Failure:
     return Failure(FailureKind.SERVER, f"The provider's stream is not readable: {error}"[:2000])
 
 
+class Kept:
+    """The beginning of a stream, up to `KEPT_BYTES`."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._room = KEPT_BYTES
+
+    def add(self, piece: bytes) -> None:
+        if self._room > 0:
+            self._pieces.append(piece[: self._room])
+            self._room -= len(piece)
+
+    @property
+    def full(self) -> bool:
+        return self._room <= 0
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(self._pieces)
+
+
 class Conversion:
     """Reads one protocol, writes another. One a stream; not thread-safe.
 
-    `client_bytes` and `provider_bytes` are what passed so far, for the record. `on_commit` is called once; `decode`
-    undoes a content encoding.
+    `on_commit` is called once; `decode` undoes a content encoding.
     """
 
     def __init__(
@@ -41,20 +68,24 @@ class Conversion:
         self.progress = 0
         self._decoder = SseDecoder()
         self._reader, self._writer, self._on_commit, self._decode = reader, writer, on_commit, decode
-        self._sent: list[bytes] = []
-        self._received: list[bytes] = []
+        self._sent, self._received = Kept(), Kept()
 
     @property
     def failure(self) -> Failure | None:
         return self.fold.failure
 
     @property
+    def complete(self) -> bool:
+        """The model has said all, whatever became of the bytes that follow."""
+        return self.fold.stop is not None and self.fold.failure is None
+
+    @property
     def client_bytes(self) -> bytes:
-        return b"".join(self._sent)
+        return self._sent.content
 
     @property
     def provider_bytes(self) -> bytes:
-        return b"".join(self._received)
+        return self._received.content
 
     def feed(self, piece: bytes) -> list[bytes]:
         return self._guarded(lambda: self._read(self._decoder.feed(self._decoded(piece))))
@@ -63,14 +94,16 @@ class Conversion:
         return self._guarded(lambda: [*self._read(self._decoder.flush()), *self._write(self._reader.finish())])
 
     def abort(self, failure: Failure) -> list[bytes]:
-        return self._guarded(lambda: self._write([Failed(failure)]))
+        """The provider died. Where it had told why the model stopped, nothing is missing but the end."""
+        end = self._reader.finish if self.complete else lambda: (Failed(failure),)
+        return self._guarded(lambda: self._write(end()))
 
     def keepalive(self) -> bytes:
         return b"" if self.closed else self._writer.keepalive()
 
     def _decoded(self, piece: bytes) -> bytes:
         plain = self._decode(piece) if self._decode else piece
-        self._received.append(plain)
+        self._received.add(plain)
         return plain
 
     def _read(self, sse_events: Iterable[SseEvent]) -> list[bytes]:
@@ -85,12 +118,14 @@ class Conversion:
             if not self.rejected:
                 chunks.append(self._writer.write(event))
         sent = [chunk for chunk in chunks if chunk]
-        self._sent += sent
+        for chunk in sent:
+            self._sent.add(chunk)
         return sent
 
     def _take(self, event: Event) -> None:
         """Notes what an event means for the stream as a whole."""
-        self.fold.add(event)
+        if not self._received.full or isinstance(event, Start | UsageTold | Stop | Failed | End):
+            self.fold.add(event)
         match event:
             case Failed():
                 self.rejected = not self.committed
@@ -125,83 +160,142 @@ class Conversion:
         except Exception:
             logger.exception("a stream writer failed at the end")
             tail = b""
-        self._sent += [tail]
+        self._sent.add(tail)
         return [tail] if tail else []
 
 
 class PassThrough:
-    """The provider's bytes, untouched. Looks at them only to know when to commit and, at the end, what was used."""
+    """The provider's bytes, untouched. Looks at them only to know when to commit, what was used and whether all came.
 
-    def __init__(self, protocol: WireProtocol, writer: StreamWriter, on_commit: Callable[[], None]) -> None:
+    `writer` is asked only for what the provider cannot say any more: keep-alives and a proper end.
+    """
+
+    closed = False
+    """Never before the provider's own end: its bytes are the client's."""
+
+    def __init__(
+        self,
+        protocol: WireProtocol,
+        writer: StreamWriter,
+        on_commit: Callable[[], None],
+        *,
+        omits_terminator: bool = False,
+    ) -> None:
+        """`omits_terminator`: this provider is known to end a stream without saying that it is complete."""
         self.fold = Fold()
-        self.committed = self.rejected = self.closed = False
+        self.committed = self.rejected = False
         self.progress = 0
         self._protocol, self._writer, self._on_commit = protocol, writer, on_commit
+        self._omits_terminator, self._done = omits_terminator, False
+        self._blind = False
         self._decoder = SseDecoder()
-        self._received: list[bytes] = []
-        self._tail = b""
+        self._received = Kept()
+        self._added = b""
+        """What the client got of us, at the end."""
+        self._last = b""
 
     @property
     def failure(self) -> Failure | None:
         return self.fold.failure
 
     @property
+    def complete(self) -> bool:
+        return (self.fold.stop is not None or self._done) and self.fold.failure is None
+
+    @property
     def provider_bytes(self) -> bytes:
-        return b"".join(self._received)
+        return self._received.content
 
     @property
     def client_bytes(self) -> bytes:
-        return self.provider_bytes + self._tail
+        return self._received.content + self._added
 
     def feed(self, piece: bytes) -> list[bytes]:
-        self._received.append(piece)
-        if not self.committed:
-            self._look(self._decoder.feed(piece))
-        elif len(piece) > _SHORT_BYTES or not _PING.fullmatch(piece):
-            self.progress += 1
+        self._received.add(piece)
+        self._last = (self._last + piece)[-4:]
+        self._guarded(lambda: self._look(self._decoder.feed(piece)))
         return [piece]
 
     def finish(self) -> list[bytes]:
-        if not self.committed:
-            self._look(self._decoder.flush())
-        self._skim()
-        return []
+        self._guarded(lambda: self._look(self._decoder.flush()))
+        if not self.committed or self.complete or self._omits_terminator:
+            return []
+        return self._cut_off(_CUT)
 
     def abort(self, failure: Failure) -> list[bytes]:
-        self._skim()
-        self.fold.add(Failed(failure))
-        self.closed = True
-        torn = not self.provider_bytes.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
-        self._tail = (b"\n\n" if torn else b"") + self._writer.write(Failed(failure))
-        return [self._tail]
+        return [] if self.complete else self._cut_off(failure)
 
     def keepalive(self) -> bytes:
         """Only between events: a comment inside one would change it."""
-        whole = self._received and self._received[-1].endswith((b"\n\n", b"\r\n\r\n"))
-        return self._writer.keepalive() if whole and not self.closed else b""
+        return self._writer.keepalive() if self._between_events() else b""
+
+    def _between_events(self) -> bool:
+        return self._last.endswith(_EVENT_ENDS)
+
+    def _cut_off(self, failure: Failure) -> list[bytes]:
+        if self.fold.failure is not None:
+            return []  # the provider has told of one itself
+        self.fold.add(Failed(failure))
+        self._guarded(lambda: self._add_end(failure))
+        return [self._added]
+
+    def _add_end(self, failure: Failure) -> None:
+        torn = b"" if self._between_events() else b"\n\n"
+        self._added = torn + self._writer.write(Failed(failure))
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """The bytes pass whatever becomes of our looking at them."""
+        if self._blind:
+            return
+        try:
+            step()
+        except Exception:  # as above: an error here would leave the client hanging
+            logger.exception("a stream could not be looked at")
+            self._blind = True
+            if not (self.committed or self.rejected):
+                self.committed = True
+                self._on_commit()
 
     def _look(self, sse_events: Iterable[SseEvent]) -> None:
-        """Until commit: is the first event an answer or an error?"""
         for sse_event in sse_events:
-            failed = [each for each in self._events(sse_event) if isinstance(each, Failed)]
-            if failed:
-                self.fold.add(failed[0])
-                self.rejected = True
+            if self.rejected:
                 return
-            if not _PING.fullmatch(f"data: {sse_event.data}".encode()):
-                self.committed = True
-                self.progress += 1
-                self._on_commit()
-                return
-
-    def _skim(self) -> None:
-        decoder = SseDecoder()
-        for sse_event in [*decoder.feed(self.provider_bytes), *decoder.flush()]:
-            for event in self._events(sse_event):
+            told = self._told(sse_event)
+            for event in told:
                 self.fold.add(event)
+            self._done = self._done or sse_event.data == _DONE
+            if not self.committed:
+                self._judge_first(sse_event)
+            if self.committed and not _is_ping(sse_event):
+                self.progress += 1
 
-    def _events(self, sse_event: SseEvent) -> Iterable[Event]:
+    def _judge_first(self, sse_event: SseEvent) -> None:
+        """Until commit: is the first event an answer, an error, or nothing that anybody could read?"""
+        if self.fold.failure is not None:
+            self.rejected = True
+        elif _is_ping(sse_event) or sse_event.data == _DONE:
+            return
+        elif not _is_object(sse_event.data):
+            self.rejected = True
+            self.fold.add(Failed(Failure(FailureKind.SERVER, "The provider's stream is not readable.")))
+        else:
+            self.committed = True
+            self._writer.write(self.fold.start)  # from here on it may say keep-alives; these bytes are the provider's
+            self._on_commit()
+
+    def _told(self, sse_event: SseEvent) -> Iterable[Event]:
         try:
-            return self._protocol.skim(sse_event)
+            return list(self._protocol.skim(sse_event))
         except ProtocolError:
             return ()  # the client sees the bytes as they are; only our count misses this event
+
+
+def _is_ping(sse_event: SseEvent) -> bool:
+    return sse_event.name == "ping" or _PING.match(sse_event.data) is not None
+
+
+def _is_object(data: str) -> bool:
+    try:
+        return isinstance(json.loads(data), dict)
+    except ValueError:
+        return False
