@@ -23,7 +23,7 @@ def keep_sums(root: Path, partition: str, summary: Summary) -> None:
 
 
 def dropped_sums(root: Path, present: Collection[str]) -> Summary:
-    """The sums of all that was dropped, together; a partition that is present is about to go, and must not count twice."""
+    """The sums of all that was dropped, together; a partition still present is about to go and must not count twice."""
     total = Summary()
     try:
         history = JournalDB(root / FILE, read_only=True)
