@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol as Contract
 
 from axonhub.transformers.dialect import Dialect
+from axonhub.transformers.hub.embeddings import EmbeddingRequest, EmbeddingResponse
 from axonhub.transformers.hub.events import Event
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request, ToolReference
 from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.sse import SseEvent
 
@@ -119,6 +121,30 @@ class StreamWriter(Contract):
         ...
 
 
+class EmbeddingsClient(Contract):
+    """A protocol in which clients ask for embeddings."""
+
+    def read_request(self, body: JsonObject) -> EmbeddingRequest:
+        """Unreadable, Unsupported."""
+        ...
+
+    def write_response(self, response: EmbeddingResponse, request: EmbeddingRequest) -> JsonObject: ...
+
+    def read_usage(self, body: JsonObject) -> Usage:
+        """Of an answer that passes untouched; any object at all."""
+        ...
+
+
+class EmbeddingsProvider(Contract):
+    """A protocol in which providers of another protocol's clients give embeddings."""
+
+    def write_request(self, request: EmbeddingRequest) -> Written: ...
+
+    def read_response(self, body: JsonObject) -> EmbeddingResponse:
+        """Unreadable."""
+        ...
+
+
 class WireProtocol(Contract):
     @property
     def name(self) -> str:
@@ -129,6 +155,12 @@ class WireProtocol(Contract):
     def tells_input_first(self) -> bool:
         """Its streams begin with the input tokens; others tell them at the end."""
         ...
+
+    @property
+    def embeddings_client(self) -> EmbeddingsClient | None: ...
+
+    @property
+    def embeddings_provider(self) -> EmbeddingsProvider | None: ...
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         """None: this protocol has no such operation."""

@@ -51,6 +51,8 @@ class AnthropicMessages:
     """Fulfils `WireProtocol`; holds no state."""
 
     tells_input_first: Final = True
+    embeddings_client: Final = None
+    embeddings_provider: Final = None
 
     @property
     def name(self) -> str:

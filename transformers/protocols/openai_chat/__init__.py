@@ -15,6 +15,7 @@ from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Endpoint, Operation, Reply, Undo, Unreadable, WireProtocol, Written
 from axonhub.transformers.protocols.openai_chat import failures
+from axonhub.transformers.protocols.openai_chat.embeddings import ChatEmbeddings
 from axonhub.transformers.protocols.openai_chat.names import NAME
 from axonhub.transformers.protocols.openai_chat.reading_requests import read_request
 from axonhub.transformers.protocols.openai_chat.reading_responses import read_response
@@ -34,6 +35,8 @@ _ENDPOINTS: Final[dict[Operation, Endpoint]] = {
 
 class OpenAiChat:
     tells_input_first: Final = False
+    embeddings_client: Final = ChatEmbeddings()
+    embeddings_provider: Final = None
 
     @property
     def name(self) -> str:

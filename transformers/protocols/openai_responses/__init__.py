@@ -49,6 +49,8 @@ _PATHS: dict[Operation, str] = {
 class _OpenAiResponses:
     name = NAME
     tells_input_first = False
+    embeddings_client = None
+    embeddings_provider = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         path = _PATHS.get(operation)
