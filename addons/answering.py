@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import orjson
 from mitmproxy import http
 
-from axonhub.addons import failover
+from axonhub.addons import embeddings, failover
 from axonhub.addons.answers import JSON, failure_answer, json_answer
 from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.kinds import ChannelType
@@ -224,6 +224,8 @@ def _whole(exchange: Exchange, attempt: Attempt, response: http.Response) -> htt
     try:
         if exchange.address.operation == "count_tokens":
             return _counted(exchange, attempt, response, content)
+        if exchange.address.operation == "embeddings":
+            return _embedded(exchange, attempt, response, content)
         answer = _read(exchange, attempt, kind, response, content)
     except ProtocolError as error:
         if passes:
@@ -264,6 +266,16 @@ def _counted(exchange: Exchange, attempt: Attempt, response: http.Response, cont
         return _untouched(exchange, attempt, response, content)
     tokens = attempt.protocol.read_count(_object(content))
     return json_answer(200, exchange.address.protocol.write_count(tokens), exchange.headers)
+
+
+def _embedded(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:
+    answer = _object(content)
+    exchange.first_byte_s = attempt.first_event_s = time.time()
+    if not attempt.converted:
+        exchange.usage = embeddings.usage(exchange, answer)
+        return _untouched(exchange, attempt, response, content)
+    body, exchange.usage = embeddings.converted(exchange, attempt, answer)
+    return json_answer(200, body, {**dict(_forwarded(response.headers, attempt).items()), **exchange.headers})
 
 
 def _untouched(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 from mitmproxy import http
 
-from axonhub.addons import failover
+from axonhub.addons import embeddings, failover
 from axonhub.addons.answers import failure_answer, json_answer
 from axonhub.addons.channels.addresses import upstream_url
 from axonhub.addons.channels.credentials import auth_headers, chosen
@@ -30,7 +30,7 @@ from axonhub.transformers.carriers import may_hold_carriers
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.memory import SignatureMemory
-from axonhub.transformers.protocol import ProtocolError, WireProtocol
+from axonhub.transformers.protocol import ProtocolError, WireProtocol, Written
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.reminders import BILLING_MARK
 from axonhub.transformers.splice import replace_string
@@ -69,7 +69,11 @@ class Outbound:
         """False when this channel cannot say what the client asks; the attempt holds why."""
         kind = channel_types()[candidate.channel.type]
         protocol, converted = spoken(kind, exchange.address.protocol)
-        converted = converted or exchange.json_array or not may_pass(exchange.body, dialect_of(candidate.channel, kind))
+        if exchange.address.operation == "embeddings":
+            converted = protocol is not exchange.address.protocol  # vendors have no dialects of them
+        else:
+            passes = may_pass(exchange.body, dialect_of(candidate.channel, kind))
+            converted = converted or exchange.json_array or not passes
         credential = self._internal.token if kind.internal else chosen(candidate.channel.api_keys, _seed(exchange))
         attempt = Attempt(candidate, protocol, credential, time.time(), converted)
         exchange.attempts.append(attempt)
@@ -163,16 +167,24 @@ def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: Sign
         model = attempt.candidate.model
         attempt.request_body = body if exchange.address.model else replace_string(body, "model", model)
         return
+    written = _embeddings(exchange, attempt) or _conversation(exchange, attempt, kind, memory)
+    attempt.undo, attempt.losses = written.undo, written.losses
+    exchange.losses = written.losses
+    attempt.request_body = orjson.dumps(written.body)
+
+
+def _embeddings(exchange: Exchange, attempt: Attempt) -> Written | None:
+    return embeddings.written(exchange, attempt) if exchange.address.operation == "embeddings" else None
+
+
+def _conversation(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: SignatureMemory) -> Written:
     request = exchange.hub_request()
     turns = memory.restored(exchange.owner, request.turns, time.monotonic())
     request = replace(request, model=attempt.candidate.model, turns=turns)
     counting = exchange.address.operation == "count_tokens"
     dialect = dialect_of(attempt.candidate.channel, kind)
     written = attempt.protocol.count_request(request, dialect) if counting else None
-    written = written or attempt.protocol.write_request(request, dialect)
-    attempt.undo, attempt.losses = written.undo, written.losses
-    exchange.losses = written.losses
-    attempt.request_body = orjson.dumps(written.body)
+    return written or attempt.protocol.write_request(request, dialect)
 
 
 def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.Headers:
