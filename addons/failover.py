@@ -151,7 +151,10 @@ class Limits:
 
     header_bytes: int = 64 * 1024
     body_bytes: int = 64 * 1024 * 1024
+    discard_bytes: int = 256 * 1024 * 1024
+    """How much of a refused request is read and dropped, so that its client gets to see the refusal."""
     whole_answer_bytes: int = 128 * 1024 * 1024
+    """Also of a stream before its first event."""
     keepalive_s: float = 15.0
     header_timeout_s: float = 30.0
     """From the first byte of a header block to its last."""
@@ -200,8 +203,6 @@ _tries: WeakKeyDictionary[http.HTTPFlow, Try] = WeakKeyDictionary()
 _aliases = itertools.count(1 << 40)
 _PATIENCE_BYTES = 64 * 1024
 """A refused request's body is read up to here before the refusal is sent, so that its connection can be kept."""
-_DISCARD_LIMIT_BYTES = 256 * 1024 * 1024
-"""How much of a refused body is read and dropped, so that the client gets to see the refusal, before we hang up."""
 _BACKLOG_BYTES = 256 * 1024
 """So much may wait for an HTTP/2 client to read it before its upstream is read no further."""
 _LINGER_S = 0.25
@@ -328,7 +329,7 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
         """Reads on for a while: a connection closed with bytes unread would take our answer with it."""
         self.swallowed += len(self.buf)
         self.buf.maybe_extract_at_most(len(self.buf))
-        if isinstance(event, events.ConnectionClosed) or self.swallowed > _DISCARD_LIMIT_BYTES:
+        if isinstance(event, events.ConnectionClosed) or self.swallowed > limits.discard_bytes:
             yield commands.CloseConnection(self.conn)
 
 
@@ -451,7 +452,7 @@ class GatewayStream(HttpStream):
         self.discarded += len(event.data)
         if self.discarded > _PATIENCE_BYTES:
             yield from self.refuse_early()
-        if self.discarded > _DISCARD_LIMIT_BYTES:
+        if self.discarded > limits.discard_bytes:
             yield from self.hang_up("a refused body does not end")
 
     def refuse_early(self) -> Commands:
@@ -478,7 +479,6 @@ class GatewayStream(HttpStream):
             if self.flow.response:
                 yield from self.answer()
                 return
-            self.flow.error = None
             if (yield from self.send_request()):
                 return
 
@@ -552,13 +552,12 @@ class GatewayStream(HttpStream):
         yield SendHttp(RequestEndOfMessage(self.alias), connection)
 
     def give_up(self, ending: Ending, detail: str) -> None:
-        """Notes how this try ended; the flow shows an error only until the next try begins."""
+        """Notes how this try ended. The flow's own error stays free: one there means that it was killed."""
         assert self.attempt
         self.attempt.ending, self.attempt.detail = ending, discreet(detail)
         self.deadline = None
         if ending is not Ending.WHOLE:
             self.flow.response = None
-            self.flow.error = Error(self.attempt.detail)
 
     def next_try(self, ending: Ending, detail: str, *, cancel: bool = True) -> Commands:
         if cancel:
