@@ -28,7 +28,8 @@ def carried(signature: Signature) -> str:
 
 
 def carried_back(text: str) -> Signature | None:
-    """The signature in a carrier; None when the text is no whole carrier of ours (then it is somebody's own signature)."""
+    """The signature in a carrier; None when the text is no whole carrier of ours (then it is somebody's own
+    signature)."""
     return _unpacked(_SIGNATURE, text)
 
 

@@ -1,7 +1,7 @@
 """Failure text: what a provider's error body says, fit for a client's eyes.
 
-Gateways in front of providers wrap the provider's error into text of their own, often several times; proxies answer with
-HTML pages. The innermost message is what helps the caller, once, bounded, and without a credential in it.
+Gateways in front of providers wrap the provider's error into text of their own, often several times; proxies answer
+with HTML pages. The innermost message is what helps the caller, once, bounded, and without a credential in it.
 """
 
 import json
@@ -51,8 +51,10 @@ _UNIT_S = {"ms": 0.001, "milli": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 
 
 _CONTEXT_LENGTH = re.compile(
     r"context_length_exceeded|prompt is too long|input is too long|maximum context length|max(?:imum)? input length"
-    r"|context window|context length|input token count.{0,40}exceeds|exceeds? the (?:model'?s )?(?:maximum|max|limit).{0,30}tokens?"
-    r"|too many (?:input |prompt )?tokens|reduce the length of the (?:messages|prompt|input)|range of input length should be",
+    r"|context window|context length|input token count.{0,40}exceeds"
+    r"|exceeds? the (?:model'?s )?(?:maximum|max|limit).{0,30}tokens?"
+    r"|too many (?:input |prompt )?tokens|reduce the length of the (?:messages|prompt|input)"
+    r"|range of input length should be",
     re.IGNORECASE,
 )
 
@@ -64,10 +66,11 @@ def bounded(message: str) -> str:
 
 
 def failure_from_json(body: bytes) -> tuple[str, str | None, str | None]:
-    """Message, type and code of an error body of any form: JSON nested in any way, a list, HTML, an SSE frame, plain text.
+    """Message, type and code of an error body of any form: JSON nested in any way, a list, HTML, an SSE frame, plain
+    text.
 
-    The message is bounded and never contains a credential; it is "" when the body says nothing. A numeric code is given as
-    text. Type falls back to Gemini's `status`. Never raises.
+    The message is bounded and never contains a credential; it is "" when the body says nothing. A numeric code is
+    given as text. Type falls back to Gemini's `status`. Never raises.
     """
     text = body[:_BODY_LIMIT].decode("utf-8", "replace").removeprefix("\ufeff").strip()
     parsed = _parsed(text)
@@ -84,7 +87,8 @@ def failure_from_object(value: Json) -> tuple[str, str | None, str | None]:
 
 
 def says_context_length(*told: str | None) -> bool:
-    """Does a message or code say that the prompt is too long for the model? For readers of protocols without a code for it."""
+    """Does a message or code say that the prompt is too long for the model? For readers of protocols without a code
+    for it."""
     return any(_CONTEXT_LENGTH.search(each) for each in told if each)
 
 
@@ -120,7 +124,8 @@ def _in_object(value: JsonObject, depth: int) -> _Said | None:
 
 
 def _candidates(value: JsonObject, depth: int) -> Iterator[_Said]:
-    # OpenRouter puts the provider's own words under metadata.raw, beside a message that says only "Provider returned error".
+    # OpenRouter puts the provider's own words under metadata.raw, beside a message that says only "Provider returned
+    # error".
     metadata = value.get("metadata")
     raw = _search(metadata.get("raw"), depth + 1) if isinstance(metadata, dict) else None
     if raw and raw[0]:
@@ -133,7 +138,8 @@ def _candidates(value: JsonObject, depth: int) -> Iterator[_Said]:
 
 
 def _inside_text(text: str, depth: int) -> _Said | None:
-    """The error in JSON that stands inside a text, alone or after a prefix, or in an SSE frame; None when there is none."""
+    """The error in JSON that stands inside a text, alone or after a prefix, or in an SSE frame; None when there is
+    none."""
     if depth > _DEPTH:
         return None
     if data := _SSE_DATA.search(text):

@@ -105,7 +105,8 @@ class StreamReader(Contract):
     def read(self, event: SseEvent) -> Iterable[Event]: ...
 
     def finish(self) -> Iterable[Event]:
-        """At the end of the bytes: End when the protocol's terminator was seen (or the dialect omits it), else Failed."""
+        """At the end of the bytes: End when the protocol's terminator was seen (or the dialect omits it), else
+        Failed."""
         ...
 
 
@@ -171,7 +172,8 @@ class WireProtocol(Contract):
         ...
 
     def write_request(self, request: Request, dialect: Dialect) -> Written:
-        """Deterministic: the same conversation prefix gives the same bytes. Unsupported when nothing faithful exists."""
+        """Deterministic: the same conversation prefix gives the same bytes. Unsupported when nothing faithful
+        exists."""
         ...
 
     def read_response(self, body: JsonObject, dialect: Dialect, undo: Undo) -> Response | Failure:

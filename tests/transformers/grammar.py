@@ -80,7 +80,8 @@ REASONS = {"STOP", "MAX_TOKENS", "SAFETY"}
 
 
 def gemini_faults(stream: bytes) -> list[str]:
-    """Every departure from the chunks of generateContent; none for a good stream, be it ended properly or by an error."""
+    """Every departure from the chunks of generateContent; none for a good stream, be it ended properly or by an
+    error."""
     return list(_gemini_faults(stream.decode()))
 
 

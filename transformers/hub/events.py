@@ -1,7 +1,8 @@
 """Events: a response while it happens. `fold` turns them into a Response, `unfold` a Response into them.
 
 Grammar that every stream reader keeps and every stream writer may rely on:
-    Start, then any mix of part events, UsageTold and Ping, then Stop, then End – or Failed instead of Stop/End at any point.
+    Start, then any mix of part events, UsageTold and Ping, then Stop, then End – or Failed instead of Stop/End at
+    any point.
 A part is PartStarted(index, empty part), its deltas, PartEnded(index). Indexes are dense from 0 in order of first
 appearance. Parts may overlap (parallel tool calls); `Sequencer` undoes that for protocols that cannot.
 """

@@ -91,7 +91,8 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file to read: PDF and the like as Media, plain text as Text parts, search results as Text parts with a source."""
+    """A file to read: PDF and the like as Media, plain text as Text parts, search results as Text parts with a
+    source."""
 
     source: Media | tuple[Text, ...]
     title: str | None = None
@@ -117,7 +118,8 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """The model's reasoning: readable text, a signature, or both; `redacted` holds text that only its provider can read."""
+    """The model's reasoning: readable text, a signature, or both; `redacted` holds text that only its provider can
+    read."""
 
     text: str = ""
     signature: Signature | None = None

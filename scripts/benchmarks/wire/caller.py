@@ -12,7 +12,8 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request in bytes, of which a number of fixed width is new each time, as no two requests of a client are alike."""
+    """A request in bytes, of which a number of fixed width is new each time, as no two requests of a client are
+    alike."""
 
     before: bytes
     after: bytes

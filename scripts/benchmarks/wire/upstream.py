@@ -1,7 +1,7 @@
 """A provider that costs next to nothing: canned answers over HTTP/1.1 with keep-alive, in a process of its own.
 
-What a request gets is in its model's name, which passes through every proxy: `…-at-once` a stream in one burst, `…-drip`
-one event a millisecond, `…-paced` one that thinks and then speaks like a model; anything else a whole answer.
+What a request gets is in its model's name, which passes through every proxy: `…-at-once` a stream in one burst,
+`…-drip` one event a millisecond, `…-paced` one that thinks and then speaks like a model; anything else a whole answer.
 """
 
 import asyncio
@@ -112,7 +112,8 @@ def whole(body: bytes) -> bytes:
 
 def streamed(events: Sequence[bytes]) -> list[bytes]:
     """One piece an event, as providers' front servers send them; the first has the head before it."""
-    head = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
+    head = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+    head += b"transfer-encoding: chunked\r\n\r\n"
     chunks = [b"%x\r\n%s\r\n" % (len(each), each) for each in events]
     return [b"HTTP/1.1 200 OK\r\n" + _HEADERS + head + chunks[0], *chunks[1:-1], chunks[-1] + b"0\r\n\r\n"]
 
