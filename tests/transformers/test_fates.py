@@ -422,7 +422,9 @@ SAYS_NOTHING: tuple[tuple[str, str], ...] = (
     (r"json_schema>\.(?:json_schema\.)?strict$", "Anthropic and Gemini always hold to the schema"),
     (r"^stream_options\.include_usage$", "the gateway writes the usage chunk itself, from what every provider tells"),
     (r"^thinking<\w+>\.display$", "chat shows the reasoning as it comes, Gemini is always asked for it"),
+    (r"^stream_options\.include_obfuscation$", "the client's stream is written here, without padding"),
     # What describes a stored copy, or repeats.
+    (r"<tool_use>\.caller(?:<direct>)?$", "a direct call is what every call is"),
     (r"^input\[\]<\w+>\.(?:id|status)$", "names and describes an item in OpenAI's store"),
     (r"^input\[\]<function_call_output>\.name$", "the call says it"),
     (r"^input\[\]<EasyInputMessageParam>\.phase$", "only an assistant's message has a phase"),
@@ -433,10 +435,11 @@ SAYS_NOTHING: tuple[tuple[str, str], ...] = (
 
 
 OPEN: tuple[str, ...] = (
-    r"tool_use>\.caller|task_budget|block_binding|<image>\.transformations|json_schema>\..*description$",
-    r"include_obfuscation$|\.thought_signature$",
+    r"^output_config\.task_budget|^thinking<adaptive>\.block_binding|^user<image>\.transformations",
+    r"json_schema>\.(?:json_schema\.)?description$",
+    r"^(?:user|model)\.thought_signature$",
 )
-"""Silences that are to be ended; nothing is added here."""
+"""Silences of the Anthropic writer that are to be ended; nothing is added here."""
 
 
 @pytest.mark.parametrize("provider", DIALECTS, ids=lambda each: each.name)
