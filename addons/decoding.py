@@ -7,21 +7,40 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from axonhub.addons.errors import BadRequest, TooLarge
+from axonhub.transformers.protocol import Unreadable
 
 _STEP_BYTES = 64 * 1024
 
 
+_BROKEN = (zlib.error, brotli.error, zstandard.ZstdError)
+
 type Decoder = Callable[[bytes], bytes]
+"""Takes a body piece by piece. Unreadable."""
+
+
+def _zlib(window_bits: int) -> Decoder:
+    inner = zlib.decompressobj(window_bits)
+
+    def decode(piece: bytes) -> bytes:
+        """Members that follow one another are one body (RFC 1952 §2.2)."""
+        nonlocal inner
+        plain = inner.decompress(piece)
+        while inner.eof and inner.unused_data:
+            rest, inner = inner.unused_data, zlib.decompressobj(window_bits)
+            plain += inner.decompress(rest)
+        return plain
+
+    return decode
 
 
 def _zstd() -> Decoder:
-    return zstandard.ZstdDecompressor().decompressobj().decompress
+    return zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress
 
 
 _DECODERS: dict[str, Callable[[], Decoder]] = {
-    "gzip": lambda: zlib.decompressobj(31).decompress,
-    "x-gzip": lambda: zlib.decompressobj(31).decompress,
-    "deflate": lambda: zlib.decompressobj().decompress,
+    "gzip": lambda: _zlib(31),
+    "x-gzip": lambda: _zlib(31),
+    "deflate": lambda: _zlib(zlib.MAX_WBITS),
     "br": lambda: brotli.Decompressor().process,
     "zstd": _zstd,
 }
@@ -30,7 +49,19 @@ _DECODERS: dict[str, Callable[[], Decoder]] = {
 def decoder(encoding: str) -> Decoder | None:
     """For one body that comes in pieces; None: an encoding that is not known here."""
     make = _DECODERS.get(encoding.strip().lower())
-    return make() if make else None
+    return _told(make(), encoding) if make else None
+
+
+def _told(decode: Decoder, encoding: str) -> Decoder:
+    """The same, with an error of ours."""
+
+    def careful(piece: bytes) -> bytes:
+        try:
+            return decode(piece)
+        except _BROKEN as error:
+            raise Unreadable(f"The body is not valid {encoding[:40]}.") from error
+
+    return careful
 
 
 def decoded(body: bytes, encoding: str, limit_bytes: int) -> bytes:
@@ -47,6 +78,6 @@ def decoded(body: bytes, encoding: str, limit_bytes: int) -> bytes:
             size += len(pieces[-1])
             if size > limit_bytes:
                 raise TooLarge(f"The body is larger than {limit_bytes} bytes when decoded.")
-    except (zlib.error, brotli.error, zstandard.ZstdError) as error:
-        raise BadRequest(f"The body is not valid {encoding[:40]}.") from error
+    except Unreadable as error:
+        raise BadRequest(str(error)) from error
     return b"".join(pieces)

@@ -34,11 +34,11 @@ def unreadable(error: ProtocolError) -> Failure:
 
 
 class Kept:
-    """The beginning of a stream, up to `KEPT_BYTES`."""
+    """The beginning of a stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._pieces: list[bytes] = []
-        self._room = KEPT_BYTES
+        self._room = most_bytes
 
     def add(self, piece: bytes) -> None:
         if self._room > 0:
@@ -61,14 +61,20 @@ class Conversion:
     """
 
     def __init__(
-        self, reader: StreamReader, writer: StreamWriter, on_commit: Callable[[], None], decode: Decode | None = None
+        self,
+        reader: StreamReader,
+        writer: StreamWriter,
+        on_commit: Callable[[], None],
+        decode: Decode | None = None,
+        *,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self.fold = Fold()
         self.committed = self.rejected = self.closed = False
         self.progress = 0
         self._decoder = SseDecoder()
         self._reader, self._writer, self._on_commit, self._decode = reader, writer, on_commit, decode
-        self._sent, self._received = Kept(), Kept()
+        self._sent, self._received = Kept(kept_bytes), Kept(kept_bytes)
 
     @property
     def failure(self) -> Failure | None:
@@ -180,6 +186,7 @@ class PassThrough:
         on_commit: Callable[[], None],
         *,
         omits_terminator: bool = False,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         """`omits_terminator`: this provider is known to end a stream without saying that it is complete."""
         self.fold = Fold()
@@ -189,7 +196,7 @@ class PassThrough:
         self._omits_terminator, self._done = omits_terminator, False
         self._blind = False
         self._decoder = SseDecoder()
-        self._received = Kept()
+        self._received = Kept(kept_bytes)
         self._added = b""
         """What the client got of us, at the end."""
         self._last = b""

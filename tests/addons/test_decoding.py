@@ -9,6 +9,7 @@ import zstandard
 
 from axonhub.addons.decoding import decoded, decoder
 from axonhub.addons.errors import BadRequest, TooLarge
+from axonhub.transformers.protocol import Unreadable
 
 PLAIN = b'{"model": "m"}' * 1000
 ENCODED = {
@@ -31,6 +32,25 @@ def test_a_stream_may_be_cut_anywhere(encoding: str):
 
     assert decode is not None
     assert PLAIN == b"".join(decode(body[at : at + 1]) for at in range(len(body)))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_one_body_may_be_compressed_in_parts(encoding: str):
+    """Servers that flush often do that."""
+    decode = decoder(encoding)
+    body = ENCODED[encoding] * 3
+
+    assert decode is not None
+    assert PLAIN * 3 == b"".join(decode(body[at : at + 7]) for at in range(0, len(body), 7))
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_broken_stream_is_told_as_such(encoding: str):
+    decode = decoder(encoding)
+
+    assert decode is not None
+    with pytest.raises(Unreadable, match=f"not valid {encoding}"):
+        decode(b"\xff\x00 nothing of the kind")
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
