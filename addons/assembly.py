@@ -3,6 +3,7 @@
 from mitmproxy.proxy.layer import NextLayer
 
 from axonhub.addons import demo, failover, inbound
+from axonhub.addons.accounting import Accounting
 from axonhub.addons.answering import Answering
 from axonhub.addons.authentication import Authentication
 from axonhub.addons.catalog import Catalog
@@ -10,6 +11,7 @@ from axonhub.addons.draining import Draining
 from axonhub.addons.greeting import Greeting
 from axonhub.addons.inbound import Inbound
 from axonhub.addons.internal import Internal
+from axonhub.addons.metrics import Metrics
 from axonhub.addons.outbound import Outbound
 from axonhub.addons.selection import Selection
 from axonhub.addons.settings import Settings
@@ -28,18 +30,20 @@ def gateway(settings: Settings) -> list[object]:
     """A new set of addons around settings that somebody opens before the first request."""
     failover.limits.refuse_headers = inbound.refuse_headers
     internal = Internal({"demo": demo.application})
-    selection, memory = Selection(), SignatureMemory()
+    selection, memory, tracing = Selection(), SignatureMemory(), Tracing(settings)
     return [
         settings,
         Layer(),
         internal,
+        Metrics(settings, tracing),
         Inbound(settings),
         Authentication(settings),
         Catalog(),
         selection,
         Answering(memory),
         Outbound(selection, internal, memory),
-        Tracing(settings),
+        Accounting(),
+        tracing,
         Draining(settings),
         Greeting(settings),
     ]

@@ -5,6 +5,7 @@ that it began with, so that a change of config.yml never meets a running request
 """
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
@@ -58,6 +59,13 @@ class Candidate:
     channel: Channel
     model: str
     scores: tuple[Score, ...] = ()
+    """Those of the strategy; and, without effect on the total, why it comes last."""
+    deferred: bool = False
+    """It comes after all others: it wants to be left alone, or its limits are reached."""
+    credential: SecretStr | None = None
+    """Filled in when it is its turn, like the next."""
+    wait_s: float = 0.0
+    """Pause before it is tried."""
 
     @property
     def total(self) -> float:
@@ -118,8 +126,16 @@ class Exchange:
     stream: bool = False
     candidates: list[Candidate] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    underway: Candidate | None = None
+    """Whose outcome is not known yet; selection's alone."""
+    explanation: str = ""
+    """Why it went where it went, for a client that wants to know."""
     losses: tuple[Loss, ...] = ()
     usage: Usage = Usage()
+    cost: Decimal | None = None
+    """US dollars; None: no usage was told, or nobody has told a price."""
+    price_version: str | None = None
+    """Of the price that the cost was reckoned with."""
     failure: Failure | None = None
     """Why the client got an error, when it did."""
     canceled: bool = False
@@ -162,6 +178,8 @@ class Exchange:
             told["x-axonhub-channel"] = self.attempt.candidate.channel.name
             told["x-axonhub-model"] = self.attempt.candidate.model
             told["x-axonhub-attempts"] = str(len(self.attempts))
+        if self.explanation:
+            told["x-axonhub-debug"] = self.explanation
         if self.losses:
             told["x-axonhub-loss"] = ", ".join(dict.fromkeys(loss.path for loss in self.losses))[:1000]
         return {name: value.encode("ascii", "replace").decode() for name, value in told.items()}

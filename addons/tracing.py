@@ -14,9 +14,10 @@ from mitmproxy import http
 from axonhub.addons.channels.credentials import tail
 from axonhub.addons.config import ApiKey
 from axonhub.addons.exchange import Attempt, Exchange, TraceIds, exchange_of
+from axonhub.addons.prices import dollars, micro_dollars
 from axonhub.addons.settings import Settings, key_digest
 from axonhub.addons.store.backend import Finished, Json
-from axonhub.addons.store.writer import StoreSettings, TraceWriter
+from axonhub.addons.store.writer import Stats, StoreSettings, TraceWriter
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.usage import Usage
 
@@ -52,6 +53,20 @@ class Tracing:
         if self._writer and not self._writer.close(_CLOSE_TIMEOUT_S):
             logger.error("The store did not take everything in time: %s", self._writer.stats())
 
+    def store_stats(self) -> Stats | None:
+        """None before the store is open."""
+        return self._writer.stats() if self._writer else None
+
+    @property
+    def running_requests(self) -> int:
+        return len(self._live)
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """A request that is about to be tried is known to the store, so that a killed gateway leaves its name behind."""
+        exchange = exchange_of(flow)
+        if exchange and self._writer and not flow.response and exchange.address.operation not in _NOT_RECORDED:
+            self._writer.open_request(opening(exchange))
+
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """The connection as a trace, when the client names none and the operator wants one."""
         exchange = exchange_of(flow)
@@ -76,6 +91,19 @@ class Tracing:
         exchange.recorded = True
         if self._writer and not self._writer.submit(Finished(record(exchange), bodies(exchange))):
             logger.error("%s could not be recorded: the store's queue is full.", exchange.id)
+
+
+def opening(exchange: Exchange) -> dict[str, Json]:
+    """What is known of an exchange before its first try."""
+    return {
+        "id": exchange.id,
+        "ts": exchange.started_s,
+        "trace_id": exchange.trace.trace_id or None,
+        "thread_id": exchange.trace.thread_id or None,
+        "key_name": exchange.owner or None,
+        "asked_model": exchange.asked_model,
+        "path": exchange.path,
+    }
 
 
 def record(exchange: Exchange) -> dict[str, Json]:
@@ -111,7 +139,9 @@ def record(exchange: Exchange) -> dict[str, Json]:
         "duration_ms": _ms(exchange.started_s, ended_s),
         "attempts": [_attempt(exchange, each) for each in exchange.attempts],
         "usage": _usage(exchange.usage),
-        "cost": None,
+        "cost": None if exchange.cost is None else dollars(exchange.cost),
+        "cost_micro_usd": None if exchange.cost is None else micro_dollars(exchange.cost),
+        "price_version": exchange.price_version,
         "losses": [{"path": each.path, "reason": each.reason, "severity": each.severity} for each in exchange.losses],
     }
 

@@ -35,8 +35,8 @@ TABLE = {
     "protocols": Row("transformers.protocols.**", "hub machinery", "orjson pydantic", apart=3),
     # What every addon speaks of: configuration, exchange, errors, and what a channel type is.
     "domain": Row(
-        "addons addons.config addons.config.** addons.exchange addons.errors addons.channels addons.channels.kinds "
-        "addons.strategies",
+        "addons addons.config addons.config.** addons.exchange addons.errors addons.health addons.channels "
+        "addons.channels.kinds addons.strategies",
         "hub machinery domain",
         "pydantic yaml",
     ),
@@ -44,7 +44,7 @@ TABLE = {
     "registries": Row(
         "addons.channels.checking addons.channels.dialects addons.channels.registry addons.channels.rows "
         "addons.strategies.registry",
-        "hub machinery domain registries",
+        "hub machinery domain registries strategies",
         "pydantic",
     ),
     "channels": Row("addons.channels.**", "hub machinery domain", "botocore google orjson pydantic urllib3", apart=3),
@@ -53,7 +53,8 @@ TABLE = {
     "store": Row("addons.store addons.store.**", "hub machinery domain store", "orjson pydantic tinydb zstandard"),
     # Single steps of a request, without mitmproxy.
     "steps": Row(
-        "addons.counting addons.decoding addons.demo addons.embeddings addons.remapping addons.routes addons.trace_ids",
+        "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.prices "
+        "addons.remapping addons.retrying addons.routes addons.trace_ids",
         "hub machinery domain registries steps",
         "brotli orjson zstandard",
     ),
