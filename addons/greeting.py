@@ -1,6 +1,7 @@
 """Addon: what a person reads at the start: where the gateway listens, which channels serve, which wait for what."""
 
 import logging
+import sys
 from collections.abc import Iterator
 
 from axonhub.addons.config import Channel, Config
@@ -15,6 +16,10 @@ class Greeting:
 
     def running(self) -> None:
         logger.info("%s", "\n".join(greeting(self._settings.config)))
+        if made := self._settings.made_admin_token:
+            # The one secret that is ever printed, once: whoever starts the gateway has no other way to learn it.
+            sys.stdout.write(f"Admin token, made now and kept in the store's folder: {made}\n")
+            sys.stdout.flush()
 
 
 def greeting(config: Config) -> Iterator[str]:

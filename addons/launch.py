@@ -14,7 +14,7 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from axonhub.addons.config import Config, ConfigError
-from axonhub.addons.settings import Settings
+from axonhub.addons.settings import Settings, load
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +36,15 @@ class Launch:
         if self._opened:
             return
         self._opened = True
-        path = ctx.options.axonhub_config
+        path = Path(ctx.options.axonhub_config).expanduser() if ctx.options.axonhub_config else None
         try:
-            config = self._settings.open(Path(path).expanduser() if path else None)
+            if ctx.options.server and ctx.options.mode == ["regular"]:
+                flags = missing_flags(load(path).config, sys.argv)
+                execv(sys.executable, [sys.executable, *sys.argv, *flags])
+            config = self._settings.open(path)
         except ConfigError as error:
             # A gateway that runs on without its configuration would only look alive.
             sys.exit(str(error))
-        if ctx.options.server and ctx.options.mode == ["regular"]:
-            execv(sys.executable, [sys.executable, *sys.argv, *missing_flags(config, sys.argv)])
         ctx.options.update(**quiet_options(config))
 
 

@@ -7,6 +7,7 @@ thread; `_POLL_S` after an edit at the latest the next request lives under it.
 import asyncio
 import hmac
 import logging
+import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +36,7 @@ from axonhub.addons.store.state import RuntimeState
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.2
+ADMIN_TOKEN = "admin_token"
 ACTIVE_PROFILES = "active_profiles"
 """Key in the run-time state: API key's name → profile's name."""
 
@@ -51,13 +53,31 @@ class Settings:
         self._owners: Mapping[str, ApiKey] = {}
         self.state_digest = ""
         """Tells a command that what it saved is in force here."""
+        self._admin_token = ""
+        self.made_admin_token = ""
+        """Shown once, by the greeting of the start that made it; "" at every other."""
 
     def open(self, path: Path | None) -> Config:
         """Loads for the first time; `path` None searches the usual places. Blocks. ConfigError."""
         self._take(load(path))
         self._state = RuntimeState(self.config.store.path)
+        self._admin_token = self._made_token(self._state)
         self._take_state(self._state.load())
         return self.config
+
+    def is_admin(self, token: str) -> bool:
+        """Compared in constant time."""
+        wanted = self.config.server.admin.token.get_secret_value() or self._admin_token
+        return bool(wanted) and hmac.compare_digest(wanted.encode(), token.encode("utf-8", "surrogateescape"))
+
+    def _made_token(self, state: RuntimeState) -> str:
+        """Kept in the store's folder, for operators who set none."""
+        kept = state.load().get(ADMIN_TOKEN)
+        if isinstance(kept, str) or self.config.server.admin.token.get_secret_value():
+            return kept if isinstance(kept, str) else ""
+        self.made_admin_token = secrets.token_urlsafe(32)
+        state.save(ADMIN_TOKEN, self.made_admin_token)
+        return self.made_admin_token
 
     def owner(self, key: str) -> ApiKey | None:
         """Whose key this is. Found by digest and confirmed in constant time, so timing tells nothing of any key."""

@@ -62,7 +62,7 @@ class Tracing:
         return len(self._live)
 
     def request(self, flow: http.HTTPFlow) -> None:
-        """A request that is about to be tried is known to the store, so that a killed gateway leaves its name behind."""
+        """A request about to be tried is known to the store, so that a killed gateway leaves its name behind."""
         exchange = exchange_of(flow)
         if exchange and self._writer and not flow.response and exchange.address.operation not in _NOT_RECORDED:
             self._writer.open_request(opening(exchange))

@@ -67,7 +67,7 @@ TABLE = {
     # These meet in the Exchange and in hook order, never by import.
     "hooks": Row(
         "addons.accounting addons.answering addons.authentication addons.catalog addons.draining addons.greeting "
-        "addons.inbound addons.outbound addons.selection addons.tracing",
+        "addons.inbound addons.metrics addons.outbound addons.selection addons.tracing",
         "hub machinery domain registries channels strategies store steps ground",
         "mitmproxy orjson pydantic",
         apart=2,
