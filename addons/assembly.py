@@ -1,5 +1,6 @@
 """The gateway's addons in hook order. For one hook they run from top to bottom."""
 
+from mitmproxy import ctx
 from mitmproxy.proxy.layer import NextLayer
 
 from axonhub.addons import demo, failover, inbound
@@ -7,6 +8,7 @@ from axonhub.addons.accounting import Accounting
 from axonhub.addons.answering import Answering
 from axonhub.addons.authentication import Authentication
 from axonhub.addons.catalog import Catalog
+from axonhub.addons.dispatch import use_table
 from axonhub.addons.draining import Draining
 from axonhub.addons.greeting import Greeting
 from axonhub.addons.inbound import Inbound
@@ -21,6 +23,9 @@ from axonhub.transformers.memory import SignatureMemory
 
 class Layer:
     """Addon: puts the failover layer on every client connection."""
+
+    def running(self) -> None:
+        use_table(ctx.master.addons)
 
     def next_layer(self, data: NextLayer) -> None:
         failover.install(data)

@@ -22,8 +22,9 @@ import asyncio
 import itertools
 import re
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
@@ -35,6 +36,7 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.flow import Error
 from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as stock
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream, RegisterHttpConnection, SendHttp
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
@@ -60,6 +62,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Htt
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.server import ConnectionHandler
 
+from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.transformers.hub.failures import Failure, FailureKind
 
 type Commands = layer.CommandGenerator[None]
@@ -203,6 +206,8 @@ _tries: WeakKeyDictionary[http.HTTPFlow, Try] = WeakKeyDictionary()
 _aliases = itertools.count(1 << 40)
 _PATIENCE_BYTES = 64 * 1024
 """A refused request's body is read up to here before the refusal is sent, so that its connection can be kept."""
+_WRITE_BYTES = 16 * 1024
+"""Less than this is worth copying to save a write."""
 _BACKLOG_BYTES = 256 * 1024
 """So much may wait for an HTTP/2 client to read it before its upstream is read no further."""
 _LINGER_S = 0.25
@@ -228,7 +233,9 @@ def install(next_layer: layer.NextLayer) -> None:
     for each in next_layer.context.layers:
         if type(each) is HttpLayer:
             each.__class__ = GatewayLayer
-            cast(GatewayLayer, each).sockets = _sockets(next_layer.context.client)
+            ours = cast(GatewayLayer, each)
+            ours.sockets = _sockets(next_layer.context.client)
+            ours.dispatch = ctx.master.addons if isinstance(ctx.master.addons, Dispatch) else None
 
 
 def discreet(text: str) -> str:
@@ -335,6 +342,24 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
 
 class GatewayHttp1Client(TolerantHttp1, Http1Client):
     """Towards the upstream: interim answers are passed over, header blocks have a limit."""
+
+    def read_body(self, event: events.Event) -> Commands:
+        """What one read brings is one piece, however many chunks it came in."""
+        pieces: list[bytes] = []
+        for command in super().read_body(event):
+            if isinstance(command, ReceiveHttp) and isinstance(command.event, ResponseData):
+                pieces.append(command.event.data)
+                continue
+            if pieces:
+                yield self.received(pieces)
+                pieces = []
+            yield command
+        if pieces:
+            yield self.received(pieces)
+
+    def received(self, pieces: list[bytes]) -> ReceiveHttp:
+        assert self.stream_id is not None
+        return ReceiveHttp(ResponseData(self.stream_id, b"".join(pieces)))
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         while _INTERIM.match(bytes(self.buf)) and self.buf.maybe_extract_lines():
@@ -542,7 +567,9 @@ class GatewayStream(HttpStream):
 
     def transmit(self, attempt: Try, connection: Connection) -> Commands:
         assert self.alias is not None
-        request = self.flow.request.copy()
+        request = copy(self.flow.request)
+        request.data = copy(request.data)
+        request.headers = request.headers.copy()
         for name, value in attempt.headers.items():
             request.headers[name] = value
         content = request.raw_content
@@ -788,12 +815,46 @@ def _own_failure(status: int, message: str) -> http.Response:
 # -- one client connection
 
 
+def _forked(context: Context) -> Context:
+    """As `fork`, without the Server that it makes and throws away."""
+    fork = copy(context)
+    fork.layers = context.layers.copy()
+    return fork
+
+
+class Outbox:
+    """Gathers what an event makes of bytes for one connection, so that they leave in one write and in order."""
+
+    def __init__(self) -> None:
+        self._waiting: list[commands.SendData] = []
+        self._size = 0
+
+    def add(self, command: commands.SendData) -> commands.SendData | None:
+        """Gives back what must leave before there is room for this one."""
+        full = None
+        if self._waiting and (
+            self._waiting[0].connection is not command.connection or self._size + len(command.data) > _WRITE_BYTES
+        ):
+            full = self.take()
+        self._waiting.append(command)
+        self._size += len(command.data)
+        return full
+
+    def take(self) -> commands.SendData | None:
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        if len(waiting) < 2:
+            return waiting[0] if waiting else None
+        return commands.SendData(waiting[0].connection, b"".join(each.data for each in waiting))
+
+
 class GatewayLayer(HttpLayer):
     """mitmproxy's HTTP layer with our streams, one timer and a memory that does not grow."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     sockets: Sockets | None = None
     """None: nobody can stop an upstream."""
+    dispatch: Dispatch | None = None
+    """None: mitmproxy runs the hooks."""
     _armed: float | None = None
     """When the pending timer fires, in monotonic seconds."""
     _timers: set[commands.RequestWakeup] | None = None
@@ -809,13 +870,36 @@ class GatewayLayer(HttpLayer):
         return self._choked
 
     def _handle_event(self, event: events.Event) -> Commands:
-        for command in self._handled(event):
+        outbox = Outbox()
+        for command in self._ran(event):
+            if isinstance(command, commands.SendData):
+                if full := outbox.add(command):
+                    yield full
+                continue
             if isinstance(command, commands.Log):
                 command.message = discreet(command.message)
+            if last := outbox.take():
+                yield last
             yield command
+        if last := outbox.take():
+            yield last
         if self._choked:
             self.release()
         yield from self.arm()
+
+    def _ran(self, event: events.Event) -> Commands:
+        """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""
+        if isinstance(event, events.HookCompleted) and isinstance(event.command, RestHook):
+            event = events.HookCompleted(event.command.hook)
+        due = deque((event,))
+        while due:
+            for command in self._handled(due.popleft()):
+                if self.dispatch is None or not isinstance(command, commands.StartHook):
+                    yield command
+                elif (rest := self.dispatch.begin(command)) is None:
+                    due.append(events.HookCompleted(command))
+                else:
+                    yield RestHook.of(command, rest)
 
     def _handled(self, event: events.Event) -> Commands:
         if isinstance(event, events.Wakeup) and self._timers and event.command in self._timers:
@@ -831,7 +915,7 @@ class GatewayLayer(HttpLayer):
 
     def make_stream(self, stream_id: int) -> Commands:
         self.prune()
-        stream = self.streams[stream_id] = GatewayStream(self.context.fork(), stream_id)
+        stream = self.streams[stream_id] = GatewayStream(_forked(self.context), stream_id)
         stream.gateway = self
         yield from self.event_to_child(stream, events.Start())
 

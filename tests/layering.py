@@ -60,7 +60,7 @@ TABLE = {
     ),
     # What the hook modules stand on.
     "ground": Row(
-        "addons.answers addons.failover addons.internal addons.settings",
+        "addons.answers addons.dispatch addons.failover addons.internal addons.settings",
         "hub machinery domain registries channels store steps ground",
         "mitmproxy orjson pydantic uvicorn",
     ),
