@@ -21,19 +21,19 @@ from axonhub.addons.counting import input_tokens
 from axonhub.addons.decoding import decoder
 from axonhub.addons.exchange import Attempt, Exchange, exchange_of
 from axonhub.addons.failover import Ending
+from axonhub.addons.retrying import callers_fault, told_wait_s
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import fold, unfold
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.memory import SignatureMemory
-from axonhub.transformers.pipe import Conversion, PassThrough
+from axonhub.transformers.pipe import Conversion, Decode, PassThrough
 from axonhub.transformers.protocol import ProtocolError, Reply
 from axonhub.transformers.sse import SseDecoder
 
 logger = logging.getLogger(__name__)
 
-_CALLERS_FAULT = frozenset((FailureKind.INVALID_REQUEST, FailureKind.CONTEXT_LENGTH, FailureKind.TOO_LARGE))
 _EVENT_STREAM = "text/event-stream"
 _DROPPED = ("connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "set-cookie", "alt-svc")
 _TOLD = ("retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
@@ -58,7 +58,8 @@ class Answering:
             return
         attempt = exchange.attempt
         attempt.status = flow.response.status_code
-        if attempt.status == 200 and exchange.stream and _is_event_stream(flow.response):
+        framed = channel_types()[attempt.candidate.channel.type].decode_stream is not None
+        if attempt.status == 200 and exchange.stream and (framed or _is_event_stream(flow.response)):
             pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
             if pipe is not None:
                 current.pipe = self._pipes[flow] = pipe
@@ -76,7 +77,7 @@ class Answering:
             attempt.failure = answer
             logger.info("%s: %s failed: %s %s", exchange.id, attempt.candidate.channel.name, answer.kind, ended.detail)
             provider, flow.response = flow.response, None
-            if answer.kind in _CALLERS_FAULT:
+            if callers_fault(attempt.candidate.channel, answer):
                 exchange.failure = answer
                 flow.response = _refused(exchange, attempt, answer, provider)
         else:
@@ -146,7 +147,7 @@ def _pipe(
 ) -> Conversion | PassThrough | None:
     """None: the encoding is not known, so the answer is read whole."""
     encoding = response.headers.get("content-encoding", "identity")
-    decode = decoder(encoding)
+    decode = _framing(attempt, response) or decoder(encoding)
     if decode is None and encoding != "identity":
         return None
 
@@ -187,6 +188,12 @@ def _stream_headers(provider: http.Headers, exchange: Exchange, attempt: Attempt
     return headers
 
 
+def _framing(attempt: Attempt, response: http.Response) -> Decode | None:
+    """For an upstream that frames its events in a way of its own."""
+    make = channel_types()[attempt.candidate.channel.type].decode_stream
+    return make() if make and not _is_event_stream(response) else None
+
+
 def _stream_type(exchange: Exchange) -> str:
     return JSON if exchange.json_array else _EVENT_STREAM
 
@@ -218,7 +225,7 @@ def _whole(exchange: Exchange, attempt: Attempt, response: http.Response) -> htt
     """A whole answer in the client's protocol, or the failure that it tells."""
     attempt.response_body = content = response.get_content(strict=False) or b""
     if response.status_code >= 400 or response.status_code < 200:
-        return attempt.protocol.read_failure(response.status_code, content)
+        return _patient(attempt.protocol.read_failure(response.status_code, content), response.headers)
     kind = channel_types()[attempt.candidate.channel.type]
     passes = not attempt.converted and exchange.stream == _is_event_stream(response)
     try:
@@ -239,6 +246,12 @@ def _whole(exchange: Exchange, attempt: Attempt, response: http.Response) -> htt
     if passes:
         return _untouched(exchange, attempt, response, content)
     return _converted(exchange, answer, _forwarded(response.headers, attempt))
+
+
+def _patient(failure: Failure, headers: http.Headers) -> Failure:
+    """With the wait that the headers ask for; what they say is exact, a message's text is not."""
+    wait_s = told_wait_s(headers, time.time())
+    return failure if wait_s is None else replace(failure, retry_after_s=wait_s)
 
 
 def _read(

@@ -4,6 +4,7 @@ Where client and channel speak the same protocol the client's bytes go as they c
 Everywhere else the request goes through the hub. The channel's credential never enters the flow.
 """
 
+import asyncio
 import logging
 import math
 import time
@@ -13,13 +14,14 @@ from urllib.parse import urlsplit
 
 import orjson
 from mitmproxy import http
+from pydantic import SecretStr
 
 from axonhub.addons import embeddings, failover
 from axonhub.addons.answers import failure_answer, json_answer
-from axonhub.addons.channels.addresses import upstream_url
-from axonhub.addons.channels.credentials import auth_headers, chosen
+from axonhub.addons.channels.addresses import upstream_url, with_query
+from axonhub.addons.channels.credentials import auth_headers
 from axonhub.addons.channels.dialects import dialect_of
-from axonhub.addons.channels.kinds import Adapt, ChannelType, Outgoing
+from axonhub.addons.channels.kinds import ChannelType, Outgoing
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import Channel
 from axonhub.addons.counting import input_tokens
@@ -37,13 +39,15 @@ from axonhub.transformers.splice import replace_string
 
 logger = logging.getLogger(__name__)
 
-_OURS = ("accept-encoding", "content-length", "content-encoding", "host", "expect")
+_OURS = ("accept-encoding", "content-length", "content-encoding", "host", "expect", "x-debug-mode")
 _HOP = ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "forwarded")
 _USER_AGENT = "axonhub/0.1"
+_PASSES_WITH_TIME = (FailureKind.RATE_LIMIT, FailureKind.OVERLOADED)
 
 
 class Chooser(Protocol):
     def next(self, exchange: Exchange) -> Candidate | None: ...
+    def retry_after_s(self, exchange: Exchange) -> float | None: ...
 
 
 class Outbound:
@@ -58,14 +62,16 @@ class Outbound:
             return
         while flow.response is None:
             candidate = self._chooser.next(exchange)
+            if candidate and candidate.wait_s:
+                await asyncio.sleep(candidate.wait_s)
             if exchange.address.operation == "count_tokens" and not _has_counter(exchange, candidate):
                 await _count(flow, exchange, candidate)
             elif candidate is None:
-                _give_up(flow, exchange)
-            elif self._aimed(flow, exchange, candidate):
+                _give_up(flow, exchange, self._chooser.retry_after_s(exchange))
+            elif await self._aimed(flow, exchange, candidate):
                 return
 
-    def _aimed(self, flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate) -> bool:
+    async def _aimed(self, flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate) -> bool:
         """False when this channel cannot say what the client asks; the attempt holds why."""
         kind = channel_types()[candidate.channel.type]
         protocol, converted = spoken(kind, exchange.address.protocol)
@@ -74,37 +80,50 @@ class Outbound:
         else:
             passes = may_pass(exchange.body, dialect_of(candidate.channel, kind))
             converted = converted or exchange.json_array or not passes
-        credential = self._internal.token if kind.internal else chosen(candidate.channel.api_keys, _seed(exchange))
-        attempt = Attempt(candidate, protocol, credential, time.time(), converted)
+        attempt = Attempt(candidate, protocol, None, time.time(), converted)
         exchange.attempts.append(attempt)
         try:
+            attempt.credential = await self._credential(candidate, kind)
             _write(exchange, attempt, kind, self._memory)
+            self._send(flow, exchange, attempt, kind)
         except ProtocolError as error:
             attempt.failure = Failure(FailureKind.INVALID_REQUEST, str(error), param=error.path or None)
-            attempt.ended_s = time.time()
-            return False
-        self._send(flow, exchange, attempt, kind)
-        return True
+        except OSError as error:
+            attempt.failure = Failure(FailureKind.AUTHENTICATION, str(error), status=401)
+        attempt.ended_s = time.time() if attempt.failure else None
+        return attempt.failure is None
+
+    async def _credential(self, candidate: Candidate, kind: ChannelType) -> SecretStr | None:
+        if kind.internal:
+            return self._internal.token
+        if kind.fetch_token:
+            return await asyncio.to_thread(kind.fetch_token, candidate.channel)
+        return candidate.credential
 
     def _send(self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
+        """Aims the try. ProtocolError when the channel type finds that it cannot ask this."""
         channel, address = attempt.candidate.channel, exchange.address
         endpoint = attempt.protocol.endpoint(address.operation, attempt.candidate.model, exchange.stream)
         assert endpoint is not None  # `spoken` chose a protocol that has the operation
         base_url = self._internal.base_url(kind.internal) if kind.internal else _base_url(channel, kind)
         url = upstream_url(base_url, endpoint, kind.paths.get(attempt.protocol.name, ""))
+        url = url if attempt.converted else with_query(url, exchange.query)
         request = flow.request
-        query = "" if attempt.converted else exchange.query
         request.headers = _headers(exchange, attempt, kind)
+        secret_headers = auth_headers(kind.auth, attempt.credential)
         if kind.adapt:
-            query = _adapt(request, attempt, query, kind.adapt)
-        _retarget(request, url, query)
+            adapted = kind.adapt(_outgoing(exchange, attempt, request, url), channel)
+            url, attempt.request_body = adapted.url, adapted.body
+            request.headers = http.Headers([(k.encode(), v.encode()) for k, v in adapted.headers.items()])
+            secret_headers |= adapted.secret_headers
+        _retarget(request, url)
         request.method = "POST"
         request.content = attempt.request_body  # states content-length anew
         retry = exchange.config.retry
         failover.aim(
             flow,
             failover.Try(
-                auth_headers(kind.auth, attempt.credential),
+                secret_headers,
                 connect_timeout_s=retry.connect_timeout_s,
                 first_event_timeout_s=_limit(retry.first_event_timeout_s, exchange),
                 idle_timeout_s=retry.idle_timeout_s or math.inf,
@@ -133,7 +152,7 @@ def _has_counter(exchange: Exchange, candidate: Candidate | None) -> bool:
 async def _count(flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate | None) -> None:
     """Answers with an estimate, for a provider that has no counter or whose counter failed (`candidate` is None)."""
     if candidate is None and exchange.attempt is None:
-        _give_up(flow, exchange)
+        _give_up(flow, exchange, None)
         return
     if candidate is not None:
         protocol, _ = spoken(channel_types()[candidate.channel.type], exchange.address.protocol)
@@ -205,24 +224,18 @@ def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.He
     return headers
 
 
-def _adapt(request: http.Request, attempt: Attempt, query: str, adapt: Adapt) -> str:
-    """Lets the channel type have the last word; gives back the query."""
+def _outgoing(exchange: Exchange, attempt: Attempt, request: http.Request, url: str) -> Outgoing:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    adapted = adapt(Outgoing(headers, query, attempt.request_body))
-    for name, value in adapted.headers.items():
-        if headers.get(name) != value:
-            request.headers[name] = value
-    attempt.request_body = adapted.body
-    return adapted.query
+    counting = exchange.address.operation == "count_tokens"
+    return Outgoing(url, headers, attempt.request_body, attempt.candidate.model, exchange.stream, counting)
 
 
-def _retarget(request: http.Request, url: str, query: str) -> None:
+def _retarget(request: http.Request, url: str) -> None:
     parts = urlsplit(url)
     request.scheme = parts.scheme
     request.host = parts.hostname or ""
     request.port = parts.port or (443 if parts.scheme == "https" else 80)
-    joined = "&".join(dict.fromkeys(each for each in (*parts.query.split("&"), *query.split("&")) if each))
-    request.path = (parts.path or "/") + (f"?{joined}" if joined else "")
+    request.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     request.authority = ""
     default_port = 443 if parts.scheme == "https" else 80
     request.headers["host"] = request.host if request.port == default_port else f"{request.host}:{request.port}"
@@ -233,25 +246,24 @@ def _base_url(channel: Channel, kind: ChannelType) -> str:
     return channel.settings.base_url_for_tests or own or kind.base_url
 
 
-def _seed(exchange: Exchange) -> str:
-    return exchange.trace.trace_id or exchange.id
-
-
 def _limit(first_event_timeout_s: float, exchange: Exchange) -> float:
     """A whole answer has no first event; it may take as long as a request may."""
     return (first_event_timeout_s or math.inf) if exchange.stream else exchange.config.server.llm_request_timeout_s
 
 
-def _give_up(flow: http.HTTPFlow, exchange: Exchange) -> None:
-    """Every try failed: the failure that tells the client most speaks."""
+def _give_up(flow: http.HTTPFlow, exchange: Exchange, retry_after_s: float | None) -> None:
+    """Every try failed: the failure that tells the client most speaks, and when it is worth coming back."""
     failures = [attempt.failure for attempt in exchange.attempts if attempt.failure]
-    error = Exhausted(max(failures, key=_telling)) if failures else NoChannel("No channel could be tried.")
-    exchange.failure = error.failure()
+    error = Exhausted(max(reversed(failures), key=_telling)) if failures else NoChannel("No channel could be tried.")
+    failure = error.failure()
+    if retry_after_s is not None and failure.kind in _PASSES_WITH_TIME:
+        failure = replace(failure, retry_after_s=retry_after_s)
+    exchange.failure = failure
     logger.warning("%s failed after %d attempts: %s", exchange.id, len(exchange.attempts), exchange.failure.message)
     flow.error = None
     flow.response = failure_answer(exchange.address.protocol, exchange.failure, exchange.headers)
 
 
 def _telling(failure: Failure) -> int:
-    """An answer tells more than silence; the latest of equals wins by `max` over the reversed order of need."""
+    """An answer tells more than silence. `max` takes the first of equals, so it is given the latest first."""
     return 0 if failure.kind in (FailureKind.NETWORK, FailureKind.TIMEOUT) else 1

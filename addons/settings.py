@@ -32,6 +32,7 @@ from axonhub.addons.config import (
 )
 from axonhub.addons.config.process import process_environ
 from axonhub.addons.store.state import RuntimeState
+from axonhub.addons.strategies.registry import STRATEGIES
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,13 @@ class Settings:
 
     async def _look_at_file(self, loaded: Loaded) -> None:
         changed = await asyncio.to_thread(
-            read_if_changed, loaded, process_environ(), self._refused, known_types=channel_types(), check=findings
+            read_if_changed,
+            loaded,
+            process_environ(),
+            self._refused,
+            known_types=channel_types(),
+            known_strategies=STRATEGIES,
+            check=findings,
         )
         if isinstance(changed, ConfigError):
             self._refused = changed
@@ -142,7 +149,13 @@ class Settings:
 def load(path: Path | None) -> Loaded:
     """From this path, or from the first of the usual places. Blocks. ConfigError."""
     environ = process_environ()
-    return load_config(find_config(path, environ, Path.cwd()), environ, known_types=channel_types(), check=findings)
+    return load_config(
+        find_config(path, environ, Path.cwd()),
+        environ,
+        known_types=channel_types(),
+        known_strategies=STRATEGIES,
+        check=findings,
+    )
 
 
 def key_digest(api_key: ApiKey) -> str:

@@ -174,7 +174,10 @@ def _attempt(exchange: Exchange, attempt: Attempt) -> dict[str, Json]:
         "started_ms": _ms(exchange.started_s, attempt.started_s),
         "first_event_ms": _ms(attempt.started_s, attempt.first_event_s),
         "duration_ms": _ms(attempt.started_s, attempt.ended_s),
-        "score": [{"name": each.name, "points": each.points} for each in attempt.candidate.scores],
+        "score": [
+            {"name": each.name, "points": round(each.points, 2), "reason": each.reason}
+            for each in attempt.candidate.scores
+        ],
     }
 
 

@@ -27,12 +27,13 @@ def auth_headers(style: AuthStyle, credential: SecretStr | None) -> dict[str, st
     return {_HEADER[style]: f"Bearer {secret}" if style == "bearer" else secret}
 
 
-def chosen(credentials: Sequence[SecretStr], affinity: str) -> SecretStr | None:
-    """The credential for this trace: always the same one, so that the provider's cache is hit. None: there is none."""
+def rotated(credentials: Sequence[SecretStr], affinity: str) -> tuple[SecretStr, ...]:
+    """All of them, each trace's own first: always the same one, so that the provider's cache is hit."""
     if not credentials:
-        return None
+        return ()
     digest = hashlib.sha256(affinity.encode()).digest()
-    return credentials[int.from_bytes(digest[:8]) % len(credentials)]
+    first = int.from_bytes(digest[:8]) % len(credentials)
+    return (*credentials[first:], *credentials[:first])
 
 
 def tail(credential: SecretStr | None) -> str:

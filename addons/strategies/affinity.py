@@ -1,13 +1,12 @@
 """Affinity: a trace stays on the channel of its last success, where the provider's prompt cache is warm."""
 
-from axonhub.addons.config import Channel
 from axonhub.addons.exchange import Score
+from axonhub.addons.strategies import Facts
 
 HOME_POINTS = 1000.0
 
 
-def affinity(channel: Channel, home: str) -> Score:
-    """`home` is the channel's name where the trace lives, "" for none."""
-    if home and channel.name == home:
+def affinity(facts: Facts) -> Score:
+    if facts.home and facts.channel.name == facts.home:
         return Score("affinity", HOME_POINTS, "last success of this trace")
     return Score("affinity", 0.0)

@@ -9,15 +9,39 @@ import math
 
 from axonhub.addons.config import Channel
 from axonhub.addons.exchange import Score
+from axonhub.addons.health import Breaker
+from axonhub.addons.strategies import Facts
 
 _LEAST_WEIGHT = 0.01
+_FULL_WEIGHT = 100.0
 _POINTS = 100.0
+_FACTORS = {Breaker.CLOSED: 1.0, Breaker.HALF_OPEN: 0.3, Breaker.OPEN: 0.0, Breaker.DUE: 1.0}
 
 
-def weighted(channel: Channel, seed: str) -> Score:
-    """`seed` is the trace's id, or the request's for one that has no trace."""
+def weighted(facts: Facts) -> Score:
+    """The share that is configured."""
+    return Score("weight", _points(facts, facts.channel.weight), f"weight {facts.channel.weight}")
+
+
+def weighted_by_breaker(facts: Facts) -> Score:
+    """The share shrinks while the channel fails."""
+    factor = _FACTORS[facts.vitals.breaker]
+    reason = f"weight {facts.channel.weight} x {factor:g}, breaker {facts.vitals.breaker}"
+    return Score("weight", _points(facts, facts.channel.weight * factor), reason)
+
+
+def in_order(facts: Facts) -> Score:
+    """No shares: the heaviest first."""
+    return Score("weight", float(facts.channel.weight), f"weight {facts.channel.weight}")
+
+
+def _points(facts: Facts, weight: float) -> float:
+    uniform = _uniform(facts.channel, facts.seed)
+    # -log(uniform)/weight is exponential with this rate: the smallest one is won with probability weight/sum. The
+    # points lie far enough apart that small differences in speed do not outweigh the shares.
+    return _POINTS / (1.0 - math.log(uniform) * _FULL_WEIGHT / max(weight, _LEAST_WEIGHT))
+
+
+def _uniform(channel: Channel, seed: str) -> float:
     digest = hashlib.sha256(f"{seed}\0{channel.name}".encode()).digest()
-    uniform = (int.from_bytes(digest[:8]) + 0.5) / 2**64
-    weight = max(channel.weight, _LEAST_WEIGHT)
-    # -log(uniform)/weight is exponential with this rate: the smallest one is won with probability weight/sum.
-    return Score("weight", _POINTS / (1.0 - math.log(uniform) / weight), f"weight {channel.weight}")
+    return (int.from_bytes(digest[:8]) + 0.5) / 2**64

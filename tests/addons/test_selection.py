@@ -7,9 +7,12 @@ import pytest
 from axonhub.addons.config import ApiKey, Channel, Config, Mapping, Profile
 from axonhub.addons.errors import NoChannel, UnknownModel
 from axonhub.addons.exchange import Attempt, Exchange, TraceIds
+from axonhub.addons.health import Health
 from axonhub.addons.remapping import allows, wanted_model
 from axonhub.addons.routes import claim
 from axonhub.addons.selection import ranked
+
+NOW = 5000.0
 
 
 def channel(name: str, **given: object) -> Channel:
@@ -25,7 +28,7 @@ def exchange(*channels: Channel, model: str = "m", profile: Profile | None = Non
 
 
 def names(asked: Exchange, home: str = "") -> list[str]:
-    return [candidate.channel.name for candidate in ranked(asked, home)]
+    return [candidate.channel.name for candidate in ranked(asked, home, Health(), NOW)]
 
 
 def test_lower_priority_group_comes_first_whatever_the_weight():
@@ -76,15 +79,15 @@ def test_channel_that_goes_moves_only_its_own_traces():
 
 def test_unknown_model_is_404_and_waiting_channel_is_503_with_its_reason():
     with pytest.raises(UnknownModel, match="'x'"):
-        ranked(exchange(channel("a"), model="x"), "")
+        ranked(exchange(channel("a"), model="x"), "", Health(), NOW)
     with pytest.raises(NoChannel, match="set SOME_KEY"):
-        ranked(exchange(channel("a", status="disabled", disabled_reason="set SOME_KEY")), "")
+        ranked(exchange(channel("a", status="disabled", disabled_reason="set SOME_KEY")), "", Health(), NOW)
 
 
 def test_channels_own_mapping_is_the_last_rename():
     renaming = channel("a", supported_models=("real",), model_mappings=(Mapping(from_="m", to="real"),))
 
-    assert "real" == ranked(exchange(renaming), "")[0].model
+    assert "real" == ranked(exchange(renaming), "", Health(), NOW)[0].model
 
 
 @pytest.mark.parametrize(
@@ -132,5 +135,5 @@ def test_attempts_are_unset_before_the_first():
     asked = exchange(channel("a"))
 
     assert asked.attempt is None
-    asked.attempts.append(Attempt(ranked(asked, "")[0], asked.address.protocol, None, 0.0))
+    asked.attempts.append(Attempt(ranked(asked, "", Health(), NOW)[0], asked.address.protocol, None, 0.0))
     assert "a" == asked.headers["x-axonhub-channel"]

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from axonhub.addons.channels.addresses import upstream_url
 from axonhub.addons.channels.checking import findings
-from axonhub.addons.channels.credentials import auth_headers, chosen, tail
+from axonhub.addons.channels.credentials import auth_headers, rotated, tail
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import listed_models, upstream_model
 from axonhub.addons.config import Channel, ChannelSettings, Config, Mapping
@@ -52,9 +52,10 @@ def test_no_credential_no_header():
 def test_a_trace_keeps_its_credential_and_traces_spread():
     pool = [SecretStr(f"credential-{number}") for number in range(3)]
 
-    assert chosen(pool, "t1") is chosen(pool, "t1")
-    assert 3 == len({chosen(pool, f"t{number}").get_secret_value() for number in range(50)})
-    assert chosen([], "t1") is None
+    assert rotated(pool, "t1") == rotated(pool, "t1")
+    assert sorted(map(repr, rotated(pool, "t1"))) == sorted(map(repr, pool))
+    assert 3 == len({rotated(pool, f"t{number}")[0].get_secret_value() for number in range(50)})
+    assert () == rotated([], "t1")
 
 
 def test_tail_tells_long_credentials_apart_and_short_ones_not_at_all():

@@ -1,0 +1,21 @@
+"""The strategies by name: which scores each one adds up."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from axonhub.addons.strategies import Scoring
+from axonhub.addons.strategies.affinity import affinity
+from axonhub.addons.strategies.errors import errors
+from axonhub.addons.strategies.latency import latency
+from axonhub.addons.strategies.limits import limits
+from axonhub.addons.strategies.probing import probing
+from axonhub.addons.strategies.weighted import in_order, weighted, weighted_by_breaker
+
+DEFAULT = "adaptive"
+STRATEGIES: Mapping[str, tuple[Scoring, ...]] = MappingProxyType(
+    {
+        DEFAULT: (affinity, probing, errors, latency, limits, weighted),
+        "failover": (in_order,),
+        "circuit-breaker": (probing, weighted_by_breaker),
+    }
+)
