@@ -33,6 +33,8 @@ class Inbound:
         self._settings = settings
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response:
+            return
         path = _path(flow.request, self._settings.config.server.base_path)
         if (flow.request.method, path) in _PUBLIC:
             flow.response = self._health()
