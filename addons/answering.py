@@ -6,6 +6,7 @@ the client's own when the request itself was at fault; any other is left for the
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -30,7 +31,7 @@ from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.pipe import Conversion, Decode, PassThrough
 from axonhub.transformers.protocol import ProtocolError, Reply
-from axonhub.transformers.sse import SseDecoder
+from axonhub.transformers.sse import SseDecoder, SseEvent
 
 logger = logging.getLogger(__name__)
 
@@ -155,12 +156,21 @@ def _pipe(
         attempt.first_event_s = exchange.first_byte_s = time.time()
 
     if not attempt.converted and decode is None:
-        return PassThrough(attempt.protocol, attempt.protocol.stream_writer(_bare_reply(exchange)), on_first_event)
+        hides = _hidden(attempt)
+        return PassThrough(
+            attempt.protocol, attempt.protocol.stream_writer(_bare_reply(exchange)), on_first_event, hides=hides
+        )
     reply = replace(_reply(exchange), estimated_input_tokens=estimate)
     writer = exchange.address.protocol.stream_writer(reply)
     kind = channel_types()[attempt.candidate.channel.type]
     reader = attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo)
     return Conversion(reader, writer, on_first_event, decode)
+
+
+def _hidden(attempt: Attempt) -> Callable[[SseEvent], bool] | None:
+    """What the client did not ask for; None: nothing."""
+    on_request = attempt.protocol.usage_on_request
+    return on_request.is_answer if on_request and attempt.hides_usage else None
 
 
 def _reply(exchange: Exchange) -> Reply:

@@ -87,6 +87,8 @@ class Attempt:
     losses: tuple[Loss, ...] = ()
     request_body: bytes = b""
     """What went to the provider."""
+    hides_usage: bool = False
+    """Usage was asked for without the client's knowledge, which shall not see it either."""
     response_body: bytes = b""
     """What came from it, as far as it came."""
     answer: Response | None = None

@@ -184,12 +184,23 @@ def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: Sign
     if not attempt.converted:
         body = exchange.body
         model = attempt.candidate.model
-        attempt.request_body = body if exchange.address.model else replace_string(body, "model", model)
+        body = body if exchange.address.model else replace_string(body, "model", model)
+        attempt.request_body = _asking_usage(body, exchange, attempt, kind)
+        attempt.hides_usage = attempt.request_body is not body
         return
     written = _embeddings(exchange, attempt) or _conversation(exchange, attempt, kind, memory)
     attempt.undo, attempt.losses = written.undo, written.losses
     exchange.losses = written.losses
     attempt.request_body = orjson.dumps(written.body)
+
+
+def _asking_usage(body: bytes, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> bytes:
+    """The same object unless the operator wants to count what the client does not ask for."""
+    on_request, channel = attempt.protocol.usage_on_request, attempt.candidate.channel
+    streams = exchange.stream and exchange.address.operation == "generate"
+    if on_request is None or not (streams and channel.settings.count_stream_usage):
+        return body
+    return on_request.asking(body, exchange.document) if dialect_of(channel, kind).stream_usage else body
 
 
 def _embeddings(exchange: Exchange, attempt: Attempt) -> Written | None:

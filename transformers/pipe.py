@@ -15,6 +15,7 @@ from axonhub.transformers.hub.events import End, Event, Failed, Ping, Start, Sto
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import Fold
 from axonhub.transformers.protocol import ProtocolError, StreamReader, StreamWriter, WireProtocol
+from axonhub.transformers.sieve import Sieve
 from axonhub.transformers.sse import SseDecoder, SseEvent
 
 logger = logging.getLogger(__name__)
@@ -187,8 +188,12 @@ class PassThrough:
         *,
         omits_terminator: bool = False,
         kept_bytes: int = KEPT_BYTES,
+        hides: Callable[[SseEvent], bool] | None = None,
     ) -> None:
-        """`omits_terminator`: this provider is known to end a stream without saying that it is complete."""
+        """`omits_terminator`: this provider is known to end a stream without saying that it is complete.
+
+        `hides`: events that the client did not ask for; then only whole events pass.
+        """
         self.fold = Fold()
         self.committed = self.rejected = False
         self.progress = 0
@@ -197,6 +202,8 @@ class PassThrough:
         self._blind = False
         self._decoder = SseDecoder()
         self._received = Kept(kept_bytes)
+        self._sieve = Sieve(hides) if hides else None
+        self._sifted = Kept(kept_bytes)
         self._added = b""
         """What the client got of us, at the end."""
         self._last = b""
@@ -215,19 +222,25 @@ class PassThrough:
 
     @property
     def client_bytes(self) -> bytes:
-        return self._received.content + self._added
+        return (self._sifted if self._sieve else self._received).content + self._added
 
     def feed(self, piece: bytes) -> list[bytes]:
         self._received.add(piece)
-        self._last = (self._last + piece)[-4:]
         self._guarded(lambda: self._look(self._decoder.feed(piece)))
-        return [piece]
+        return self._passed(self._sieve.feed(piece) if self._sieve else piece)
 
     def finish(self) -> list[bytes]:
         self._guarded(lambda: self._look(self._decoder.flush()))
+        rest = self._passed(self._sieve.flush()) if self._sieve else []
         if not self.committed or self.complete or self._omits_terminator:
-            return []
-        return self._cut_off(_CUT)
+            return rest
+        return [*rest, *self._cut_off(_CUT)]
+
+    def _passed(self, piece: bytes) -> list[bytes]:
+        self._last = (self._last + piece)[-4:]
+        if self._sieve:
+            self._sifted.add(piece)
+        return [piece] if piece else []
 
     def abort(self, failure: Failure) -> list[bytes]:
         return [] if self.complete else self._cut_off(failure)

@@ -146,6 +146,18 @@ class EmbeddingsProvider(Contract):
         ...
 
 
+class UsageOnRequest(Contract):
+    """A protocol whose streams keep their usage to themselves unless they are asked for it."""
+
+    def asking(self, body: bytes, document: JsonObject) -> bytes:
+        """`body` with the wish spliced in; the very same object where its writer has said what he wants."""
+        ...
+
+    def is_answer(self, event: SseEvent) -> bool:
+        """Is this what comes of asking, and nothing else?"""
+        ...
+
+
 class WireProtocol(Contract):
     @property
     def name(self) -> str:
@@ -162,6 +174,11 @@ class WireProtocol(Contract):
 
     @property
     def embeddings_provider(self) -> EmbeddingsProvider | None: ...
+
+    @property
+    def usage_on_request(self) -> UsageOnRequest | None:
+        """None: its streams always tell their usage."""
+        ...
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         """None: this protocol has no such operation."""

@@ -1,4 +1,4 @@
-"""Splicing: the value of a top-level member changes, every other byte stays.
+"""Splicing: the value of a top-level member changes, or a member is added; every other byte stays.
 
 Never parse-and-print: key order, spacing, escapes, duplicate keys and big numbers are the client's, and provider prompt
 caches and signatures depend on them.
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 
 import orjson
+
+from axonhub.transformers.json_types import Json
 
 _STRING = rb'"(?:[^"\\]|\\.)*"'
 _FIRST_MEMBER = re.compile(rb"\s*\{\s*(" + _STRING + rb")\s*:\s*(" + _STRING + rb")", re.DOTALL)
@@ -29,6 +31,13 @@ def replace_string(body: bytes, member: str, value: str) -> bytes:
             pieces += (body[end:start], orjson.dumps(value))
             end = stop
     return body if not pieces else b"".join((*pieces, body[end:]))
+
+
+def added_member(body: bytes, member: str, value: Json) -> bytes:
+    """`body`, a JSON object without that `member`, with it as the last one. O(len(body)) for the copy."""
+    end = body.rindex(b"}")
+    comma = b"" if body[:end].rstrip().endswith(b"{") else b","
+    return b"".join((body[:end], comma, orjson.dumps(member), b":", orjson.dumps(value), body[end:]))
 
 
 def _value_spans(body: bytes, member: str) -> list[tuple[int, int]]:

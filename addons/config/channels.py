@@ -212,6 +212,8 @@ class ChannelSettings(Section):
     proxy: Proxy = Proxy()
     dialect: dict[str, bool | int | str] = Field(default_factory=dict)
     """How this upstream differs from its type; the flags are the type's (`axonhub channel types`)."""
+    count_stream_usage: bool = False
+    """Ask for the usage of Chat streams whose client does not, and keep it from him; else it is not known."""
     empty_response_detection: bool = False
     """An answer without content counts as a failure."""
     api_key_auto_disable_rules: tuple[AutoDisableRule, ...] = ()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from axonhub.transformers.splice import replace_string
+from axonhub.transformers.splice import added_member, replace_string
 
 
 def test_only_the_value_changes():
@@ -48,3 +48,19 @@ def test_five_megabytes_may_stand_before_the_model():
 
 def test_names_are_escaped_as_json():
     assert replace_string(b'{"model":"x"}', "model", 'a"b') == b'{"model":"a\\"b"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"a":1}', b'{"a":1,"m":{"x":true}}'),
+        (b' { "a" : {} }\n', b' { "a" : {} ,"m":{"x":true}}\n'),
+        (b"{ }", b'{ "m":{"x":true}}'),
+        (b'{"a":"}"}', b'{"a":"}","m":{"x":true}}'),
+    ],
+)
+def test_a_member_is_added_behind_the_others(body, expected):
+    added = added_member(body, "m", {"x": True})
+
+    assert expected == added
+    assert json.loads(added) == {**json.loads(body), "m": {"x": True}}

@@ -53,6 +53,7 @@ class AnthropicMessages:
     tells_input_first: Final = True
     embeddings_client: Final = None
     embeddings_provider: Final = None
+    usage_on_request: Final = None
 
     @property
     def name(self) -> str:

@@ -36,6 +36,7 @@ class _Gemini:
     tells_input_first = False
     embeddings_client = None
     embeddings_provider = GeminiEmbeddings()
+    usage_on_request = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         place = "models/" + quote(model.removeprefix("models/"), safe="/@:.-_~")

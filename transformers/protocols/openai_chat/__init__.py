@@ -21,6 +21,7 @@ from axonhub.transformers.protocols.openai_chat.reading_requests import read_req
 from axonhub.transformers.protocols.openai_chat.reading_responses import read_response
 from axonhub.transformers.protocols.openai_chat.reading_streams import ChatStreamReader
 from axonhub.transformers.protocols.openai_chat.skimming import skim
+from axonhub.transformers.protocols.openai_chat.usage_on_request import ChatUsageOnRequest
 from axonhub.transformers.protocols.openai_chat.writing_requests import write_request
 from axonhub.transformers.protocols.openai_chat.writing_responses import write_response
 from axonhub.transformers.protocols.openai_chat.writing_streams import ChatStreamWriter
@@ -37,6 +38,7 @@ class OpenAiChat:
     tells_input_first: Final = False
     embeddings_client: Final = ChatEmbeddings()
     embeddings_provider: Final = None
+    usage_on_request: Final = ChatUsageOnRequest()
 
     @property
     def name(self) -> str:

@@ -51,6 +51,7 @@ class _OpenAiResponses:
     tells_input_first = False
     embeddings_client = None
     embeddings_provider = None
+    usage_on_request = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         path = _PATHS.get(operation)
