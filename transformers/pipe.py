@@ -214,7 +214,8 @@ class PassThrough:
 
     @property
     def complete(self) -> bool:
-        return (self.fold.stop is not None or self._done) and self.fold.failure is None
+        told = self.fold.stop is not None or self.fold.ended or self._done
+        return told and self.fold.failure is None
 
     @property
     def provider_bytes(self) -> bytes:

@@ -222,5 +222,8 @@ class WireProtocol(Contract):
     def write_count(self, input_tokens: int) -> JsonObject: ...
 
     def skim(self, event: SseEvent) -> Iterable[Event]:
-        """Only Start, UsageTold, Stop and Failed of a stream that passes untouched; cheap for events that tell none."""
+        """Only Start, UsageTold, Stop, Failed and End of a stream that passes untouched; cheap where none is told.
+
+        End may be left out where a Stop always comes before the protocol's end.
+        """
         ...

@@ -202,7 +202,7 @@ _READ: Final[dict[str, Callable[[Reader, JsonObject], list[Event]]]] = {
 
 
 def skim(event: SseEvent) -> list[Event]:
-    """Start, UsageTold, Stop and Failed; the many events of content are not even parsed."""
+    """Start, UsageTold, Stop, Failed and End; the many events of content are not even parsed."""
     kind = event.name or _kind_at_start(event.data)
     if kind.startswith("content_block_") or kind == "ping":
         return []
@@ -216,7 +216,7 @@ def skim(event: SseEvent) -> list[Event]:
     if kind == "message_delta":
         usage, stop = read_delta_usage(body.get("usage")), read_stop(as_mapping(body.get("delta")))
         return [*([UsageTold(usage)] if usage.known else []), *([stop] if stop else [])]
-    return []
+    return [End()] if kind == "message_stop" else []
 
 
 def _kind_at_start(data: str) -> str:
