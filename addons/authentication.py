@@ -10,10 +10,11 @@ from axonhub.addons.answers import refuse
 from axonhub.addons.config import ApiKey
 from axonhub.addons.errors import Forbidden, GatewayError, Unauthenticated
 from axonhub.addons.exchange import exchange_of
+from axonhub.addons.header_fields import values, without
 from axonhub.addons.routes import takes_key_in_query
 from axonhub.addons.settings import Settings
 
-_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization")
+_HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key", b"proxy-authorization")
 _MAX_KEY_LENGTH = 1024
 
 
@@ -50,11 +51,11 @@ class Authentication:
 def _take_header_keys(request: http.Request) -> list[str]:
     """The keys in the caller's headers; afterwards the request holds none."""
     keys: list[str] = []
-    for name in _HEADERS:
-        for value in request.headers.get_all(name):
-            scheme, _, credential = value.partition(" ")
-            keys.append(credential.strip() if scheme.lower() in ("bearer", "basic") else value.strip())
-        request.headers.pop(name, None)
+    fields = request.headers.fields
+    for value in values(fields, _HEADERS):
+        scheme, _, credential = value.partition(" ")
+        keys.append(credential.strip() if scheme.lower() in ("bearer", "basic") else value.strip())
+    request.headers.fields = without(fields, _HEADERS)
     return [key for key in keys if 0 < len(key) <= _MAX_KEY_LENGTH]
 
 

@@ -17,6 +17,7 @@ from axonhub.addons.config import Config
 from axonhub.addons.decoding import decoded
 from axonhub.addons.errors import BadRequest, GatewayError, HeadersTooLarge, TooLarge
 from axonhub.addons.exchange import Exchange, exchange_of, open_exchange
+from axonhub.addons.header_fields import by_name
 from axonhub.addons.routes import claim, nearest
 from axonhub.addons.settings import Settings
 from axonhub.addons.trace_ids import trace_ids
@@ -40,7 +41,7 @@ class Inbound:
             flow.response = self._health()
             return
         request_id = f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
-        headers = _lower(flow.request)
+        headers = by_name(flow.request.headers.fields)
         try:
             address = claim(flow.request.method, path, headers)
         except GatewayError as error:
@@ -51,7 +52,7 @@ class Inbound:
         exchange = Exchange(request_id, time.time(), config, address, path)
         exchange.trace = trace_ids(config.server.trace, headers, {})
         open_exchange(flow, exchange)
-        length = flow.request.headers.get("content-length", "")
+        length = headers.get("content-length", "")
         if length.isdigit() and int(length) > config.server.max_request_body_bytes:
             self.request_too_large(flow)
 
@@ -101,10 +102,6 @@ def _path(request: http.Request, base_path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def _lower(request: http.Request) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}
-
-
 async def _read(exchange: Exchange, request: http.Request) -> None:
     """Fills the Exchange from the body. GatewayError."""
     limit = exchange.config.server.max_request_body_bytes
@@ -122,7 +119,7 @@ async def _read(exchange: Exchange, request: http.Request) -> None:
     stream = exchange.address.stream
     exchange.stream = exchange.document.get("stream") is True if stream is None else stream
     if not exchange.trace.trace_id:
-        exchange.trace = trace_ids(exchange.config.server.trace, _lower(request), exchange.document)
+        exchange.trace = trace_ids(exchange.config.server.trace, by_name(exchange.client_headers), exchange.document)
 
 
 def parsed(body: bytes) -> JsonObject:

@@ -53,8 +53,8 @@ TABLE = {
     "store": Row("addons.store addons.store.**", "hub machinery domain store", "orjson pydantic tinydb zstandard"),
     # Single steps of a request, without mitmproxy.
     "steps": Row(
-        "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.prices "
-        "addons.remapping addons.retrying addons.routes addons.trace_ids",
+        "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.header_fields "
+        "addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids",
         "hub machinery domain registries steps",
         "brotli orjson zstandard",
     ),

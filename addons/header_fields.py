@@ -1,0 +1,35 @@
+"""Header fields as they came over the wire, gone through once.
+
+mitmproxy's Headers walks over all fields for each name that is asked for or taken out, which adds up: clients send
+twenty fields, and a gateway asks for as many.
+"""
+
+from collections.abc import Container, Sequence
+
+type Fields = tuple[tuple[bytes, bytes], ...]
+"""Names and values, in order; `Headers.fields` of mitmproxy."""
+
+
+def by_name(fields: Fields) -> dict[str, str]:
+    """Values by lower-case name; those of one name are joined by a comma and a space (RFC 9110 §5.3)."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        key, text = _text(name).lower(), _text(value)
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def values(fields: Fields, names: Sequence[bytes]) -> list[str]:
+    """The values of these fields, in the order of the lower-case `names`."""
+    found = [(key, value) for name, value in fields if (key := name.lower()) in names]
+    return [_text(value) for _, value in sorted(found, key=lambda each: names.index(each[0]))]
+
+
+def without(fields: Fields, names: Container[bytes], prefixes: tuple[bytes, ...] = ()) -> Fields:
+    """All others; names and prefixes in lower case."""
+    return tuple(field for field in fields if (name := field[0].lower()) not in names and not name.startswith(prefixes))
+
+
+def _text(raw: bytes) -> str:
+    # As mitmproxy reads them; any bytes come back as they were.
+    return raw.decode("utf-8", "surrogateescape")
