@@ -175,8 +175,11 @@ class AutoDisableRule(Section):
 
 class Aws(Section):
     region: Name
+    """Such as `us-east-1`."""
     access_key_id: Name
+    """Names the key that signs."""
     secret_access_key: SecretStr
+    """The key itself."""
     session_token: SecretStr | None = None
     """Of temporary credentials."""
     anthropic_version: Name = "bedrock-2023-05-31"
@@ -185,7 +188,9 @@ class Aws(Section):
 
 class Gcp(Section):
     project_id: Name
+    """The project that pays."""
     region: Name = "global"
+    """Such as `us-east5`."""
     credentials_json: SecretStr | None = None
     """A service account's key file as text; nothing: `api_keys` holds an access token."""
     anthropic_version: Name = "vertex-2023-10-16"

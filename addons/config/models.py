@@ -113,22 +113,22 @@ class Store(Section):
 
 
 class Price(Section):
-    """US dollars per `per` tokens, from one channel or from any."""
+    """US dollars per `per` tokens, from one channel or from any; goes before the prices that the gateway comes with."""
 
     channel: Name | None = None
     """Nothing: every channel that has no price of its own."""
     model: Name
-    """The name that the channel is asked for."""
+    """The name that the channel is asked for, letter by letter."""
     input: Annotated[Decimal, Field(ge=0)]
     """Input tokens that are in no cache."""
     output: Annotated[Decimal, Field(ge=0)]
     """Output tokens, reasoning included."""
     cache_read: Annotated[Decimal, Field(ge=0)] | None = None
-    """Input tokens read from the provider's cache."""
+    """Input tokens read from the provider's cache; nothing: a tenth of `input`."""
     cache_write_5m: Annotated[Decimal, Field(ge=0)] | None = None
-    """Input tokens written to a cache for five minutes."""
+    """Input tokens written to a cache for five minutes; nothing: 1.25 times `input`."""
     cache_write_1h: Annotated[Decimal, Field(ge=0)] | None = None
-    """Input tokens written to a cache for an hour."""
+    """Input tokens written to a cache for an hour; nothing: twice `input`."""
     per_tokens: Count = 1_000_000
     """The number of tokens that a price is for."""
 
