@@ -117,8 +117,9 @@ def desk(tmp_path: Path, network: Network) -> Desk:
 def ask(lab: Lab, desk: Desk, prompt: str, *flags: str) -> Run:
     run = claude(desk, lab.base_url, KEY, prompt, *flags)
     assert lab.refusals == [], "the provider refused a request"
-    assert run.retries == []
-    assert run.status == 0, run.stderr
+    log = "" if lab.gateway is None else lab.gateway.log()[-4000:]
+    assert run.retries == [], log
+    assert run.status == 0, f"{run.stderr}\n{log}"
     return run
 
 
