@@ -270,15 +270,16 @@ def test_a_skim_tells_the_same_usage_stop_and_failure(name, named):
     skimmed = Fold()
     for event in sse_events:
         for each in PROTOCOL.skim(event if named else SseEvent(event.data)):
-            assert isinstance(each, Start | UsageTold | Stop | Failed)
+            assert isinstance(each, Start | UsageTold | Stop | Failed | End)
             skimmed.add(each)
     whole = folded(events(RECORDINGS[name]))
 
-    assert (skimmed.start, skimmed.usage, skimmed.stop, skimmed.failure) == (
+    assert (skimmed.start, skimmed.usage, skimmed.stop, skimmed.failure, skimmed.ended) == (
         whole.start,
         whole.usage,
         whole.stop,
         whole.failure,
+        whole.ended,
     )
 
 
