@@ -62,7 +62,8 @@ class Selection:
         try:
             exchange.wanted_model = wanted_model(exchange.profile, exchange.asked_model)
             exchange.candidates = ranked(exchange, self._home(exchange), self.health, self._clock())
-            logger.debug("%s: %s: %s", exchange.id, strategy_of(exchange), in_words(exchange.candidates))
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("%s: %s: %s", exchange.id, strategy_of(exchange), in_words(exchange.candidates))
         except GatewayError as error:
             refuse(flow, exchange, error)
 
