@@ -15,6 +15,7 @@ from tests.gateway.conftest import (
     messages_body,
 )
 from tests.gateway.process import Gateway
+from tests.gateway.test_traces import record_of
 from tests.upstreams.anthropic import anthropic
 from tests.upstreams.plans import say
 from tests.upstreams.server import Reply, Request, Script, in_turn, json_reply
@@ -133,6 +134,21 @@ def test_client_that_asks_why_is_told_without_secrets(start: StartGateway, upstr
     assert not any(str(key) in told for channel in channels for key in channel["api_keys"])  # type: ignore[attr-defined]
     assert upstreams.chat.only.header("x-debug-mode") is None
     assert ask_anthropic(gateway).header("x-axonhub-debug") is None
+
+
+def test_record_tells_of_each_try_with_scores_and_reasons(start: StartGateway, upstreams: Upstreams) -> None:
+    gateway = start(config_of(two_channels(upstreams)))
+    upstreams.anthropic.script = refusing(500, "api_error")
+    ask_anthropic(gateway)
+
+    answer = ask_anthropic(gateway)
+
+    first, second = record_of(gateway, answer)["attempts"]  # type: ignore[misc]
+    assert (first["channel"], first["status"], first["kind"]) == ("first", 500, "server")
+    assert (second["channel"], second["status"], second["kind"]) == ("twin", 200, None)
+    reasons = {each["name"]: each["reason"] for each in first["score"]}
+    assert "1 failures in a row" in reasons["errors"]
+    assert reasons["weight"] == "weight 100"
 
 
 def test_unknown_strategy_is_refused_at_load(start: StartGateway, upstreams: Upstreams) -> None:
