@@ -12,10 +12,13 @@ import orjson
 
 from axonhub.transformers.json_types import Json
 
-_STRING = rb'"(?:[^"\\]|\\.)*"'
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
 _FIRST_MEMBER = re.compile(rb"\s*\{\s*(" + _STRING + rb")\s*:\s*(" + _STRING + rb")", re.DOTALL)
-_TOKEN = re.compile(_STRING + rb"|[{}\[\]:,]", re.DOTALL)
-_OPEN, _CLOSE = frozenset((b"{", b"[")), frozenset((b"}", b"]"))
+_KEY = re.compile(rb"[\s,]*+(" + _STRING + rb")\s*:\s*", re.DOTALL)
+_WORD = re.compile(rb"[^\s,}]+")
+_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+([{}\[\]])", re.DOTALL)
+_ESCAPED_LETTER = re.compile(rb"\\u00(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])")
 
 
 def replace_string(body: bytes, member: str, value: str) -> bytes:
@@ -44,33 +47,43 @@ def _value_spans(body: bytes, member: str) -> list[tuple[int, int]]:
     """Where the string values of the top-level member stand."""
     first = _FIRST_MEMBER.match(body)
     # Claude Code and most SDKs write `model` first, which saves the walk over the whole body.
-    if first and first[1] == orjson.dumps(member) and not _repeatable(member).search(body, first.end(2)):
+    if first and first[1] == orjson.dumps(member) and not _may_come_again(body, member, first.end(2)):
         return [first.span(2)]
-    return list(_scan(body, member))
+    return [span for key, span in _string_members(body) if orjson.loads(key) == member]
+
+
+def _may_come_again(body: bytes, member: str, start: int) -> bool:
+    """Might a string member of this name stand behind `start`, at any depth, or spelled with escaped letters?
+
+    Fixed bytes are found ten times as fast as what a pattern says exactly, and most bodies hold neither.
+    """
+    again = body.find(orjson.dumps(member), start) >= 0 and _string_member(member).search(body, start)
+    escaped = body.find(b"\\u00", start) >= 0 and _ESCAPED_LETTER.search(body, start)
+    return bool(again or escaped)
 
 
 @cache
-def _repeatable(member: str) -> re.Pattern[bytes]:
-    """What a second string member of this name would look like, at any depth, also spelled with escaped letters."""
-    letter = rb"\\u00(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])"
-    return re.compile(re.escape(orjson.dumps(member)) + rb"\s*:\s*\"|" + letter)
+def _string_member(member: str) -> re.Pattern[bytes]:
+    return re.compile(re.escape(orjson.dumps(member)) + rb"\s*:\s*\"")
 
 
-def _scan(body: bytes, member: str) -> Iterator[tuple[int, int]]:
-    """Walks over the tokens of the body, counting depth; strings are skipped whole."""
-    depth, key, at_key = 0, b"", False
-    for token in _TOKEN.finditer(body):
-        mark = token[0][:1]
-        if mark in _OPEN:
-            depth += 1
-            at_key = depth == 1
-        elif mark in _CLOSE:
-            depth -= 1
-        elif depth != 1:
-            continue
-        elif mark == b",":
-            at_key = True
-        elif mark == b'"' and at_key:
-            key, at_key = token[0], False
-        elif mark == b'"' and orjson.loads(key) == member:
-            yield token.span()
+def _string_members(body: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """Key and place of each top-level value that is a string."""
+    place = body.index(b"{") + 1
+    while key := _KEY.match(body, place):
+        place = _value_end(body, key.end())
+        if body.startswith(b'"', key.end()):
+            yield key[1], (key.end(), place)
+
+
+def _value_end(body: bytes, start: int) -> int:
+    if not body.startswith((b"{", b"["), start):
+        value = (_WHOLE_STRING if body.startswith(b'"', start) else _WORD).match(body, start)
+        assert value
+        return value.end()
+    depth = 0
+    for bracket in _TO_BRACKET.finditer(body, start):
+        depth += 1 if bracket[1] in b"{[" else -1
+        if not depth:
+            return bracket.end()
+    raise ValueError("not valid JSON")
