@@ -60,7 +60,8 @@ TABLE = {
     ),
     # What the hook modules stand on.
     "ground": Row(
-        "addons.answers addons.dispatch addons.failover addons.internal addons.settings",
+        "addons.answers addons.dispatch addons.failover addons.internal addons.replies addons.settings "
+        "addons.whole_answers",
         "hub machinery domain registries channels store steps ground",
         "mitmproxy orjson pydantic uvicorn",
     ),

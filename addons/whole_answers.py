@@ -1,0 +1,123 @@
+"""Whole answers: read to their end, in the provider's protocol, and said again in the client's."""
+
+import time
+from dataclasses import replace
+
+import orjson
+from mitmproxy import http
+
+from axonhub.addons import embeddings
+from axonhub.addons.answers import failure_answer, json_answer
+from axonhub.addons.channels.dialects import dialect_of
+from axonhub.addons.channels.kinds import ChannelType
+from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.exchange import Attempt, Exchange
+from axonhub.addons.replies import forwarded_headers, is_event_stream, reply_of, stream_type
+from axonhub.addons.retrying import told_wait_s
+from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.hub.fold import fold, unfold
+from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.protocol import ProtocolError
+from axonhub.transformers.sse import SseDecoder
+
+
+def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) -> http.Response | Failure:
+    """A whole answer in the client's protocol, or the failure that it tells."""
+    attempt.response_body = content = response.get_content(strict=False) or b""
+    if response.status_code >= 400 or response.status_code < 200:
+        return patient(attempt.protocol.read_failure(response.status_code, content), response.headers)
+    kind = channel_types()[attempt.candidate.channel.type]
+    passes = not attempt.converted and exchange.stream == is_event_stream(response)
+    try:
+        if exchange.address.operation == "count_tokens":
+            return _counted(exchange, attempt, response, content)
+        if exchange.address.operation == "embeddings":
+            return _embedded(exchange, attempt, response, content)
+        answer = _read(exchange, attempt, kind, response, content)
+    except ProtocolError as error:
+        if passes:
+            return _untouched(exchange, attempt, response, content)  # only our count misses it
+        return Failure(FailureKind.SERVER, f"The provider's answer is not readable: {error}"[:2000])
+    if isinstance(answer, Failure):
+        return answer
+    attempt.answer = answer
+    exchange.usage = answer.usage
+    exchange.first_byte_s = attempt.first_event_s = time.time()
+    if passes:
+        return _untouched(exchange, attempt, response, content)
+    return _converted(exchange, answer, forwarded_headers(response.headers, attempt))
+
+
+def patient(failure: Failure, headers: http.Headers) -> Failure:
+    """With the wait that the headers ask for; what they say is exact, a message's text is not."""
+    wait_s = told_wait_s(headers, time.time())
+    return failure if wait_s is None else replace(failure, retry_after_s=wait_s)
+
+
+def _read(
+    exchange: Exchange, attempt: Attempt, kind: ChannelType, response: http.Response, content: bytes
+) -> Response | Failure:
+    if is_event_stream(response):
+        decoder, reader = (
+            SseDecoder(),
+            attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo),
+        )
+        sse_events = [*decoder.feed(content), *decoder.flush()]
+        return fold([*(event for each in sse_events for event in reader.read(each)), *reader.finish()])
+    return attempt.protocol.read_response(_object(content), dialect_of(attempt.candidate.channel, kind), attempt.undo)
+
+
+def refused(exchange: Exchange, attempt: Attempt, failure: Failure, response: http.Response | None) -> http.Response:
+    """The provider found fault with the request itself: the client hears it, in the provider's own words if it can."""
+    if attempt.converted or response is None or attempt.status is None or attempt.status < 400:
+        return failure_answer(exchange.address.protocol, failure, exchange.headers)
+    return _untouched(exchange, attempt, response, attempt.response_body)
+
+
+def _counted(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:
+    if not attempt.converted:
+        return _untouched(exchange, attempt, response, content)
+    tokens = attempt.protocol.read_count(_object(content))
+    return json_answer(200, exchange.address.protocol.write_count(tokens), exchange.headers)
+
+
+def _embedded(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:
+    answer = _object(content)
+    exchange.first_byte_s = attempt.first_event_s = time.time()
+    if not attempt.converted:
+        exchange.usage = embeddings.usage(exchange, answer)
+        return _untouched(exchange, attempt, response, content)
+    body, exchange.usage = embeddings.converted(exchange, attempt, answer)
+    return json_answer(200, body, {**dict(forwarded_headers(response.headers, attempt).items()), **exchange.headers})
+
+
+def _untouched(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:
+    headers = forwarded_headers(response.headers, attempt)
+    headers.pop("content-encoding", None)
+    for name, value in exchange.headers.items():
+        headers[name] = value
+    answer = http.Response.make(response.status_code, content, headers)
+    return answer
+
+
+def _converted(exchange: Exchange, answer: Response, forwarded: http.Headers) -> http.Response:
+    reply = reply_of(exchange)
+    headers = {**dict(forwarded.items()), **exchange.headers}
+    if not exchange.stream:
+        return json_answer(200, exchange.address.protocol.write_response(answer, reply), headers)
+    writer = exchange.address.protocol.stream_writer(reply)
+    content = b"".join(writer.write(event) for event in unfold(answer))
+    return http.Response.make(
+        200, content, {**headers, "content-type": stream_type(exchange), "cache-control": "no-cache"}
+    )
+
+
+def _object(content: bytes) -> JsonObject:
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ProtocolError("not a JSON object")
+    return value
