@@ -19,7 +19,7 @@ from axonhub.addons.counting import input_tokens
 from axonhub.addons.decoding import decoder
 from axonhub.addons.exchange import Attempt, Exchange, exchange_of
 from axonhub.addons.failover import Ending
-from axonhub.addons.replies import bare_reply, forwarded_headers, is_event_stream, reply_of, stream_type
+from axonhub.addons.replies import bare_reply, is_event_stream, reply_of, stream_headers
 from axonhub.addons.retrying import callers_fault
 from axonhub.addons.whole_answers import refused, whole_answer
 from axonhub.transformers.hub.failures import Failure, FailureKind
@@ -54,7 +54,7 @@ class Answering:
             pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
             if pipe is not None:
                 current.pipe = self._pipes[flow] = pipe
-                flow.response.headers = _stream_headers(flow.response.headers, exchange, attempt)
+                flow.response.headers = http.Headers(stream_headers(flow.response.headers, exchange, attempt))
 
     def attempt(self, flow: http.HTTPFlow) -> None:
         """Runs before Outbound's: judges the try that ended, if there was one."""
@@ -163,17 +163,6 @@ def _hidden(attempt: Attempt) -> Callable[[SseEvent], bool] | None:
     """What the client did not ask for; None: nothing."""
     on_request = attempt.protocol.usage_on_request
     return on_request.is_answer if on_request and attempt.hides_usage else None
-
-
-def _stream_headers(provider: http.Headers, exchange: Exchange, attempt: Attempt) -> http.Headers:
-    headers = forwarded_headers(provider, attempt)
-    if attempt.converted:
-        headers["content-type"] = stream_type(exchange)
-    headers["cache-control"] = "no-cache"
-    headers.pop("content-encoding", None)
-    for name, value in exchange.headers.items():
-        headers[name] = value
-    return headers
 
 
 def _framing(attempt: Attempt, response: http.Response) -> Decode | None:

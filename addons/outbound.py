@@ -8,7 +8,8 @@ import asyncio
 import logging
 import math
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from axonhub.addons.config import Channel
 from axonhub.addons.counting import input_tokens
 from axonhub.addons.errors import Exhausted, NoChannel
 from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
+from axonhub.addons.header_fields import Fields, by_name, without
 from axonhub.addons.internal import Internal
 from axonhub.transformers.carriers import may_hold_carriers
 from axonhub.transformers.dialect import Dialect
@@ -39,9 +41,14 @@ from axonhub.transformers.splice import replace_string
 
 logger = logging.getLogger(__name__)
 
-_OURS = ("accept-encoding", "content-length", "content-encoding", "host", "expect", "x-debug-mode")
-_HOP = ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "forwarded")
-_USER_AGENT = "axonhub/0.1"
+_NOT_FORWARDED = frozenset(
+    b"accept-encoding content-length content-encoding content-type host expect x-debug-mode "
+    b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade forwarded".split()
+)
+"""Ours to say, or about one hop only."""
+_OWN_PREFIX = (b"x-axonhub-",)
+_USER_AGENT = b"axonhub/0.1"
+_OUR_FIELDS = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"))
 _PASSES_WITH_TIME = (FailureKind.RATE_LIMIT, FailureKind.OVERLOADED)
 
 
@@ -116,9 +123,7 @@ class Outbound:
             url, attempt.request_body = adapted.url, adapted.body
             request.headers = http.Headers([(k.encode(), v.encode()) for k, v in adapted.headers.items()])
             secret_headers |= adapted.secret_headers
-        _retarget(request, url)
-        request.method = "POST"
-        request.content = attempt.request_body  # states content-length anew
+        _retarget(request, _target(url), attempt.request_body)
         retry = exchange.config.retry
         failover.aim(
             flow,
@@ -219,37 +224,57 @@ def _conversation(exchange: Exchange, attempt: Attempt, kind: ChannelType, memor
 
 def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.Headers:
     """What goes upstream, without the credential: the client's own headers where its bytes pass, else ours."""
-    headers = http.Headers(() if attempt.converted else exchange.client_headers)
     trace = exchange.config.server.trace
-    for name in (*_OURS, *_HOP, trace.thread_header, trace.trace_header):
-        headers.pop(name, None)
-    for name in [name for name in headers if name.lower().startswith("x-axonhub-")]:
-        del headers[name]
     if attempt.converted:
-        headers["user-agent"] = _USER_AGENT
-        headers["accept"] = "text/event-stream" if exchange.stream else "application/json"
-    headers["content-type"] = "application/json"
-    headers["accept-encoding"] = "identity"
-    for name, value in kind.headers.items():
-        headers.setdefault(name, value)
-    return headers
+        accept = b"text/event-stream" if exchange.stream else b"application/json"
+        fields: Fields = ((b"user-agent", _USER_AGENT), (b"accept", accept))
+    else:
+        fields = without(exchange.client_headers, _not_forwarded(trace.thread_header, trace.trace_header), _OWN_PREFIX)
+    stated = {name.lower() for name, _ in fields} if kind.headers else ()
+    added = ((name.encode(), value.encode()) for name, value in kind.headers.items())
+    unstated = (field for field in added if field[0].lower() not in stated)
+    return http.Headers((*fields, *_OUR_FIELDS, *unstated))
+
+
+@cache
+def _not_forwarded(*names: str) -> frozenset[bytes]:
+    return _NOT_FORWARDED.union(name.lower().encode() for name in names)
 
 
 def _outgoing(exchange: Exchange, attempt: Attempt, request: http.Request, url: str) -> Outgoing:
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers = by_name(request.headers.fields)
     counting = exchange.address.operation == "count_tokens"
     return Outgoing(url, headers, attempt.request_body, attempt.candidate.model, exchange.stream, counting)
 
 
-def _retarget(request: http.Request, url: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """An address, taken apart."""
+
+    scheme: bytes
+    host: str
+    port: int
+    path: bytes
+    host_field: bytes
+
+
+@lru_cache(maxsize=1024)
+def _target(url: str) -> _Target:
     parts = urlsplit(url)
-    request.scheme = parts.scheme
-    request.host = parts.hostname or ""
-    request.port = parts.port or (443 if parts.scheme == "https" else 80)
-    request.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    request.authority = ""
-    default_port = 443 if parts.scheme == "https" else 80
-    request.headers["host"] = request.host if request.port == default_port else f"{request.host}:{request.port}"
+    host, default_port = parts.hostname or "", 443 if parts.scheme == "https" else 80
+    port = parts.port or default_port
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host_field = host if port == default_port else f"{host}:{port}"
+    return _Target(parts.scheme.encode(), host, port, path.encode(), host_field.encode())
+
+
+def _retarget(request: http.Request, target: _Target, body: bytes) -> None:
+    """Past the properties of a Request: with each that is set they look through all headers again."""
+    data = request.data
+    data.method, data.content, data.authority = b"POST", body, b""
+    data.scheme, data.host, data.port, data.path = target.scheme, target.host, target.port, target.path
+    stated = ((b"host", target.host_field), (b"content-length", b"%d" % len(body)))
+    data.headers.fields = (*without(data.headers.fields, (b"host", b"content-length")), *stated)
 
 
 def _base_url(channel: Channel, kind: ChannelType) -> str:

@@ -4,13 +4,18 @@ from mitmproxy import http
 
 from axonhub.addons.answers import JSON
 from axonhub.addons.exchange import Attempt, Exchange
+from axonhub.addons.header_fields import Fields, without
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.protocol import Reply
 
 EVENT_STREAM = "text/event-stream"
-_DROPPED = ("connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "set-cookie", "alt-svc")
-_TOLD = ("retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
-_TOLD_PREFIXES = ("anthropic-ratelimit-", "x-ratelimit-")
+_DROPPED = frozenset(
+    b"connection keep-alive transfer-encoding trailer upgrade "
+    b"content-encoding content-length set-cookie alt-svc".split()
+)
+_TOLD = frozenset(b"retry-after retry-after-ms x-should-retry request-id x-request-id".split())
+_TOLD_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
+_OWN_PREFIX = (b"x-axonhub-",)
 
 
 def reply_of(exchange: Exchange) -> Reply:
@@ -31,19 +36,24 @@ def stream_type(exchange: Exchange) -> str:
     return JSON if exchange.json_array else EVENT_STREAM
 
 
-def forwarded_headers(provider: http.Headers, attempt: Attempt) -> http.Headers:
+def stream_headers(provider: http.Headers, exchange: Exchange, attempt: Attempt) -> Fields:
+    """Without what says how the body is framed."""
+    fields = without(forwarded_headers(provider, attempt), (b"cache-control",))
+    kind = ((b"content-type", stream_type(exchange).encode()),) if attempt.converted else ()
+    return (*fields, *kind, (b"cache-control", b"no-cache"), *own_headers(exchange))
+
+
+def forwarded_headers(provider: http.Headers, attempt: Attempt) -> Fields:
     """The provider's headers that mean something to the client: all of them when its bytes pass untouched."""
     if not attempt.converted:
-        headers = provider.copy()
-        for name in _DROPPED:
-            headers.pop(name, None)
-        return headers
-    told = [
-        (name, value)
-        for name, value in provider.items()
-        if name.lower() in _TOLD or name.lower().startswith(_TOLD_PREFIXES)
-    ]
-    return http.Headers([(name.encode(), value.encode()) for name, value in told])
+        return without(provider.fields, _DROPPED, _OWN_PREFIX)
+    return tuple(
+        field for field in provider.fields if (name := field[0].lower()) in _TOLD or name.startswith(_TOLD_PREFIXES)
+    )
+
+
+def own_headers(exchange: Exchange) -> Fields:
+    return tuple((name.encode(), value.encode()) for name, value in exchange.headers.items())
 
 
 def is_event_stream(response: http.Response) -> bool:

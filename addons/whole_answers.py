@@ -7,12 +7,20 @@ import orjson
 from mitmproxy import http
 
 from axonhub.addons import embeddings
-from axonhub.addons.answers import failure_answer, json_answer
+from axonhub.addons.answers import JSON, failure_answer, json_answer
 from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.exchange import Attempt, Exchange
-from axonhub.addons.replies import forwarded_headers, is_event_stream, reply_of, stream_type
+from axonhub.addons.header_fields import Fields, without
+from axonhub.addons.replies import (
+    forwarded_headers,
+    is_event_stream,
+    own_headers,
+    reply_of,
+    stream_headers,
+    stream_type,
+)
 from axonhub.addons.retrying import told_wait_s
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import fold, unfold
@@ -46,7 +54,7 @@ def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) 
     exchange.first_byte_s = attempt.first_event_s = time.time()
     if passes:
         return _untouched(exchange, attempt, response, content)
-    return _converted(exchange, answer, forwarded_headers(response.headers, attempt))
+    return _converted(exchange, attempt, answer, response)
 
 
 def patient(failure: Failure, headers: http.Headers) -> Failure:
@@ -89,28 +97,39 @@ def _embedded(exchange: Exchange, attempt: Attempt, response: http.Response, con
         exchange.usage = embeddings.usage(exchange, answer)
         return _untouched(exchange, attempt, response, content)
     body, exchange.usage = embeddings.converted(exchange, attempt, answer)
-    return json_answer(200, body, {**dict(forwarded_headers(response.headers, attempt).items()), **exchange.headers})
+    return _json(exchange, attempt, response, body)
 
 
 def _untouched(exchange: Exchange, attempt: Attempt, response: http.Response, content: bytes) -> http.Response:
-    headers = forwarded_headers(response.headers, attempt)
-    headers.pop("content-encoding", None)
-    for name, value in exchange.headers.items():
-        headers[name] = value
-    answer = http.Response.make(response.status_code, content, headers)
-    return answer
+    return _shown(response, content, (*forwarded_headers(response.headers, attempt), *own_headers(exchange)))
 
 
-def _converted(exchange: Exchange, answer: Response, forwarded: http.Headers) -> http.Response:
+def _converted(exchange: Exchange, attempt: Attempt, answer: Response, response: http.Response) -> http.Response:
     reply = reply_of(exchange)
-    headers = {**dict(forwarded.items()), **exchange.headers}
     if not exchange.stream:
-        return json_answer(200, exchange.address.protocol.write_response(answer, reply), headers)
+        return _json(exchange, attempt, response, exchange.address.protocol.write_response(answer, reply))
     writer = exchange.address.protocol.stream_writer(reply)
     content = b"".join(writer.write(event) for event in unfold(answer))
-    return http.Response.make(
-        200, content, {**headers, "content-type": stream_type(exchange), "cache-control": "no-cache"}
-    )
+    fields = stream_headers(response.headers, exchange, attempt)
+    if not attempt.converted:  # the client speaks the provider's protocol, but asked for a stream and got none
+        fields = (*without(fields, (b"content-type",)), (b"content-type", stream_type(exchange).encode()))
+    response.status_code = 200
+    return _shown(response, content, fields)
+
+
+def _json(exchange: Exchange, attempt: Attempt, response: http.Response, body: JsonObject) -> http.Response:
+    fields = without(forwarded_headers(response.headers, attempt), (b"content-type",))
+    response.status_code = 200
+    return _shown(response, orjson.dumps(body), (*fields, (b"content-type", JSON.encode()), *own_headers(exchange)))
+
+
+def _shown(response: http.Response, content: bytes, fields: Fields) -> http.Response:
+    """The provider's answer made ours in its place: to make a new one takes as long as to read the whole answer."""
+    response.headers = http.Headers((*fields, (b"content-length", b"%d" % len(content))))
+    response.http_version = "HTTP/1.1"
+    response.trailers = None
+    response.data.content = content
+    return response
 
 
 def _object(content: bytes) -> JsonObject:
