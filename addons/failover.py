@@ -443,7 +443,9 @@ class GatewayStream(HttpStream):
             yield from super()._handle_event(event)
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
-        yield from super().state_wait_for_request_headers(event)
+        # Copies, here and of the answer: the connection's own layer decides by what was really said whether it ends.
+        own = RequestHeaders(event.stream_id, _twin(event.request), event.end_stream, event.replay_flow)
+        yield from super().state_wait_for_request_headers(own)
         if self.client_state == self.state_consume_request_body:
             self.deadline = self.gateway.clock() + limits.body_silence_s
 
@@ -567,9 +569,7 @@ class GatewayStream(HttpStream):
 
     def transmit(self, attempt: Try, connection: Connection) -> Commands:
         assert self.alias is not None
-        request = copy(self.flow.request)
-        request.data = copy(request.data)
-        request.headers = request.headers.copy()
+        request = _twin(self.flow.request)
         for name, value in attempt.headers.items():
             request.headers[name] = value
         content = request.raw_content
@@ -612,7 +612,7 @@ class GatewayStream(HttpStream):
         except ValueError as error:
             yield from self.next_try(Ending.DISCONNECTED, f"malformed headers: {error}")
             return
-        self.flow.response = event.response
+        self.flow.response = _twin(event.response)
         yield HttpResponseHeadersHook(self.flow)
         if (yield from self.client_gone()):
             return
@@ -805,6 +805,14 @@ class GatewayStream(HttpStream):
         else:
             self.give_up(Ending.DISCONNECTED, event.message)
         yield from self.attempts()
+
+
+def _twin[Message: http.Message](message: Message) -> Message:
+    """A copy whose headers may be changed; the body is shared."""
+    twin = copy(message)
+    twin.data = copy(message.data)
+    twin.headers = message.headers.copy()
+    return twin
 
 
 def _own_failure(status: int, message: str) -> http.Response:

@@ -580,6 +580,34 @@ def test_two_requests_on_one_connection_use_one_upstream_connection():
     assert book.story.count("connect a") == 1
 
 
+def test_hooks_do_not_change_what_the_connections_saw():
+    """They take framing and connection headers off both messages."""
+
+    @dataclass
+    class Stripping(Hooks):
+        def request(self, flow: http.HTTPFlow) -> None:
+            flow.request.headers.clear()
+
+        def responseheaders(self, flow: http.HTTPFlow) -> None:
+            super().responseheaders(flow)
+            assert flow.response
+            flow.response.headers.clear()
+
+    hooks = Stripping(["a", "a"])
+    book = Playbook(hooks)
+    book.client.says(post())
+    upstream = book.opens("a")
+    upstream.says(STREAM + chunk("one"))
+    upstream.says(chunk("end") + END)
+    assert not upstream.closed
+    book.client.says(post(extra="connection: close\r\n"))
+    upstream.says(OK[:-5])
+    upstream.says("hello")
+
+    assert book.client.closed
+    assert not upstream.closed
+
+
 def test_stale_connection_is_no_fault_of_the_channel():
     book, hooks = asked("a", "a", "b")
     first = book.opens("a")
