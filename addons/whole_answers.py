@@ -11,7 +11,10 @@ from axonhub.addons.answers import JSON, failure_answer, json_answer
 from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.decoding import decoded
+from axonhub.addons.errors import GatewayError
 from axonhub.addons.exchange import Attempt, Exchange
+from axonhub.addons.failover import limits
 from axonhub.addons.header_fields import Fields, without
 from axonhub.addons.replies import (
     forwarded_headers,
@@ -32,7 +35,11 @@ from axonhub.transformers.sse import SseDecoder
 
 def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) -> http.Response | Failure:
     """A whole answer in the client's protocol, or the failure that it tells."""
-    attempt.response_body = content = response.get_content(strict=False) or b""
+    content = _plain(response)
+    attempt.response_body = content or b""
+    if content is None and 200 <= response.status_code < 400:
+        return Failure(FailureKind.SERVER, "The provider's answer is not readable: its content encoding is broken.")
+    content = attempt.response_body
     if response.status_code >= 400 or response.status_code < 200:
         return patient(attempt.protocol.read_failure(response.status_code, content), response.headers)
     kind = channel_types()[attempt.candidate.channel.type]
@@ -44,7 +51,7 @@ def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) 
             return _embedded(exchange, attempt, response, content)
         answer = _read(exchange, attempt, kind, response, content)
     except ProtocolError as error:
-        if passes:
+        if passes and (exchange.stream or _is_object(content)):
             return _untouched(exchange, attempt, response, content)  # only our count misses it
         return Failure(FailureKind.SERVER, f"The provider's answer is not readable: {error}"[:2000])
     if isinstance(answer, Failure):
@@ -55,6 +62,16 @@ def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) 
     if passes:
         return _untouched(exchange, attempt, response, content)
     return _converted(exchange, attempt, answer, response)
+
+
+def _plain(response: http.Response) -> bytes | None:
+    """The body without its content encoding; None when it does not come off."""
+    try:
+        return decoded(
+            response.raw_content or b"", response.headers.get("content-encoding", ""), limits.whole_answer_bytes
+        )
+    except GatewayError:
+        return None
 
 
 def patient(failure: Failure, headers: http.Headers) -> Failure:
@@ -130,6 +147,13 @@ def _shown(response: http.Response, content: bytes, fields: Fields) -> http.Resp
     response.trailers = None
     response.data.content = content
     return response
+
+
+def _is_object(content: bytes) -> bool:
+    try:
+        return bool(_object(content))
+    except ProtocolError:
+        return False
 
 
 def _object(content: bytes) -> JsonObject:

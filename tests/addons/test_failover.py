@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import h2.config
 import h2.connection
@@ -127,11 +127,11 @@ class Hooks:
 
 @pytest.fixture(autouse=True)
 def limits() -> Iterator[Limits]:
-    """As they are out of the box, whatever a test does to them."""
-    mine, outer = Limits(), failover.limits
-    failover.limits = mine
-    yield mine
-    failover.limits = outer
+    """A test may change them for itself."""
+    before = asdict(failover.limits)
+    yield failover.limits
+    for name, value in before.items():
+        setattr(failover.limits, name, value)
 
 
 def asked(*channels: str, alpn: bytes | None = None, **more: object) -> tuple[Playbook, Hooks]:

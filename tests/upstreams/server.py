@@ -8,6 +8,7 @@ import contextlib
 import json
 import select
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -80,6 +81,8 @@ class Reply:
     body: bytes | Iterable[Step] = b""
     until_closed: bool = False
     """Pieces go unframed and the end of the connection is the end of the body, as HTTP/1.0 servers do."""
+    trailers: Sequence[tuple[str, str]] = ()
+    """After the last piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,12 @@ class Gone(Exception):
 class Upstream:
     """The running server. A script that raises ends its connection and, by an unhandled error in a thread, the test."""
 
-    def __init__(self, script: Script, listener: socket.socket | None = None) -> None:
+    def __init__(
+        self, script: Script, listener: socket.socket | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         """`listener` is a listening socket of another network namespace; None makes one on loopback."""
         self.script = script
+        self._tls = tls
         self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
         self._news = threading.Condition()
         self._requests: list[Request] = []
@@ -145,7 +151,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def requests(self) -> list[Request]:
@@ -212,17 +218,32 @@ class Upstream:
             ).start()
 
     def _serve(self, connection: socket.socket, number: int) -> None:
-        with contextlib.suppress(Gone, ConnectionError), connection, connection.makefile("rb") as incoming:
+        with contextlib.suppress(Gone, ConnectionError, ssl.SSLError), self._secured(connection) as secured:
+            self._converse(secured, number)
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        if self._tls is None:
+            return connection
+        secured = self._tls.wrap_socket(connection, server_side=True)
+        with self._news:
+            self._connections.append(secured)
+        return secured
+
+    def _converse(self, connection: socket.socket, number: int) -> None:
+        with connection.makefile("rb") as incoming:
             while (request := read_request(incoming.readline, incoming.read, number, connection.sendall)) is not None:
-                with self._news:
-                    self._requests.append(request)
-                    self._news.notify_all()
+                self._note(request)
                 try:
                     if not self._answer(connection, request, self.script(request)):
                         return
-                except (Gone, ConnectionError):
+                except (Gone, ConnectionError, ssl.SSLError):
                     request.client_left.set()
                     return
+
+    def _note(self, request: Request) -> None:
+        with self._news:
+            self._requests.append(request)
+            self._news.notify_all()
 
     def _answer(self, connection: socket.socket, request: Request, reply: Reply | Raw) -> bool:
         """Whether the connection may serve another request."""
@@ -241,7 +262,8 @@ class Upstream:
         connection.sendall(response_head(reply.status, (*reply.headers, ("transfer-encoding", "chunked"))))
         if not self._send_steps(connection, reply.body, framed=True):
             return False
-        connection.sendall(b"0\r\n\r\n")
+        trailers = "".join(f"{name}: {value}\r\n" for name, value in reply.trailers)
+        connection.sendall(f"0\r\n{trailers}\r\n".encode())
         return True
 
     def _send_steps(self, connection: socket.socket, steps: Iterable[Step], *, framed: bool) -> bool:
@@ -267,18 +289,19 @@ class Upstream:
 
 
 def is_closed(connection: socket.socket) -> bool:
+    """Below TLS, where there is any: nobody here says anything after a request."""
     readable, _, _ = select.select([connection], [], [], 0)
-    return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+    return bool(readable) and socket.socket.recv(connection, 1, socket.MSG_PEEK) == b""
 
 
 def read_request(
     readline: Callable[[], bytes], read: Callable[[int], bytes], connection: int, send: Callable[[bytes], None]
 ) -> Request | None:
-    """None when the other side closed the connection between requests; `Gone` when it did so inside one."""
-    start = readline()
-    if not start:
+    """None when the other side closed the connection between requests, or does not speak HTTP; `Gone` inside one."""
+    start = readline().decode("latin-1").split()
+    if len(start) != 3:
         return None
-    method, target, _ = start.decode("latin-1").split()
+    method, target, _ = start
     headers = tuple(read_headers(readline))
     found = {name.lower(): value for name, value in headers}
     if found.get("expect", "").lower() == "100-continue":
