@@ -34,7 +34,7 @@ from axonhub.transformers.carriers import may_hold_carriers
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.memory import SignatureMemory
-from axonhub.transformers.protocol import ProtocolError, WireProtocol, Written
+from axonhub.transformers.protocol import ProtocolError, Unsupported, WireProtocol, Written
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.reminders import BILLING_MARK
 from axonhub.transformers.splice import replace_string
@@ -196,7 +196,10 @@ def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: Sign
     written = _embeddings(exchange, attempt) or _conversation(exchange, attempt, kind, memory)
     attempt.undo, attempt.losses = written.undo, written.losses
     exchange.losses = written.losses
-    attempt.request_body = orjson.dumps(written.body)
+    try:
+        attempt.request_body = orjson.dumps(written.body)
+    except orjson.JSONEncodeError as error:  # a number beyond 64 bits, of a schema whose bounds were shifted
+        raise Unsupported(str(error)) from error
 
 
 def _asking_usage(body: bytes, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> bytes:

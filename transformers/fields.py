@@ -10,6 +10,8 @@ import math
 from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Unreadable
 
+LARGEST_INTEGER = 2**63 - 1
+"""JSON has no limit, but whoever reads ours may have this one."""
 _WORD = {
     str: "a string",
     bool: "true or false",
@@ -48,12 +50,14 @@ def number(source: JsonObject, key: str, path: str) -> float | None:
 
 
 def integer(source: JsonObject, key: str, path: str) -> int | None:
-    """Also from a float without a fraction, which some JSON writers make of every number."""
+    """Also from a float without a fraction, which some JSON writers make of every number; at most 64 bits."""
     value = source.get(key)
     if value is None:
         return None
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        value = int(value)
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise Unreadable(f"{value} is out of range", member(path, key))
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(value, int, member(path, key))
     return value
@@ -135,4 +139,4 @@ def as_count(value: Json) -> int | None:
     """A number of tokens: fractions cut, never negative."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return max(0, int(value))
+    return min(max(0, int(value)), LARGEST_INTEGER)

@@ -83,3 +83,13 @@ def test_loose_readers_give_nothing_for_another_type():
 )
 def test_a_count_of_tokens_is_a_whole_number_and_never_negative(value, count):
     assert fields.as_count(value) == count
+
+
+@pytest.mark.parametrize("value", [2.0**64, -(2.0**70), 2**63])
+def test_an_integer_beyond_64_bits_is_unreadable(value: float) -> None:
+    with pytest.raises(Unreadable, match="out of range"):
+        fields.integer({"max_tokens": value}, "max_tokens", "")
+
+
+def test_a_count_beyond_64_bits_is_the_largest() -> None:
+    assert fields.as_count(1e30) == 2**63 - 1
