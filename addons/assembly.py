@@ -11,7 +11,7 @@ from axonhub.addons.catalog import Catalog
 from axonhub.addons.dispatch import use_table
 from axonhub.addons.draining import Draining
 from axonhub.addons.greeting import Greeting
-from axonhub.addons.inbound import Inbound
+from axonhub.addons.inbound import BodyLimit, Inbound
 from axonhub.addons.internal import Internal
 from axonhub.addons.metrics import Metrics
 from axonhub.addons.outbound import Outbound
@@ -43,6 +43,7 @@ def gateway(settings: Settings) -> list[object]:
         Metrics(settings, tracing),
         Inbound(settings),
         Authentication(settings),
+        BodyLimit(),
         Catalog(),
         Answering(memory),
         selection,

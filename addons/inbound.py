@@ -52,15 +52,6 @@ class Inbound:
         exchange = Exchange(request_id, time.time(), config, address, path)
         exchange.trace = trace_ids(config.server.trace, headers, {})
         open_exchange(flow, exchange)
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > config.server.max_request_body_bytes:
-            self.request_too_large(flow)
-
-    def request_too_large(self, flow: http.HTTPFlow) -> None:
-        """Hook of the failover layer, for bodies that state no length."""
-        exchange = exchange_of(flow)
-        if exchange is not None and flow.response is None:
-            refuse(flow, exchange, too_large(exchange.config))
 
     async def request(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)
@@ -75,6 +66,21 @@ class Inbound:
 
     def _health(self) -> http.Response:
         return json_answer(200, {"status": "ok", "state": self._settings.state_digest})
+
+
+class BodyLimit:
+    """Addon: refuses bodies that are too large. Stands behind authentication: whoever has no key hears that first."""
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        exchange, length = exchange_of(flow), flow.request.headers.get("content-length", "")
+        if exchange and length.isdigit() and int(length) > exchange.config.server.max_request_body_bytes:
+            self.request_too_large(flow)
+
+    def request_too_large(self, flow: http.HTTPFlow) -> None:
+        """Also a hook of the failover layer, for bodies that state no length."""
+        exchange = exchange_of(flow)
+        if exchange is not None and flow.response is None:
+            refuse(flow, exchange, too_large(exchange.config))
 
 
 _PUBLIC = frozenset((("HEAD", "/"), ("HEAD", "/anthropic"), ("GET", "/health"), ("HEAD", "/health")))

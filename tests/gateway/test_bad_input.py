@@ -87,6 +87,9 @@ BAD: Mapping[str, Bad] = {
     "body over the limit, chat": Bad(
         CHAT, 413, "request_too_large", "413", headers=CHAT_HEADERS, body=b" " * OVER_THE_LIMIT_BYTES
     ),
+    "body over the limit without a key": Bad(
+        ANTHROPIC, 401, "authentication_error", "key", headers=with_key(""), body=b" " * OVER_THE_LIMIT_BYTES
+    ),
     "body over the limit, chunked": Bad(ANTHROPIC, 413, "invalid_request_error", "413", body=many_pieces()),
     "header flood": Bad(
         ANTHROPIC, 431, "invalid_request_error", "431", headers=(*ANTHROPIC_HEADERS, *[("x-flood", "f" * 8000)] * 50)
