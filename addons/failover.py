@@ -23,12 +23,12 @@ import itertools
 import re
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, http
@@ -66,6 +66,7 @@ from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.transformers.hub.failures import Failure, FailureKind
 
 type Commands = layer.CommandGenerator[None]
+type Read = Callable[[int], Coroutine[Any, Any, bytes]]
 
 
 class Ending(Enum):
@@ -263,22 +264,35 @@ class HandlerSockets:
 
     def __init__(self, handler: ConnectionHandler) -> None:
         self._handler = handler
+        self._gates: WeakKeyDictionary[Connection, asyncio.Event] = WeakKeyDictionary()
+        """Of connections that are not read."""
         handler.max_conns = defaultdict(lambda: asyncio.Semaphore(limits.upstream_connections))
 
     def read(self, connection: Connection, on: bool) -> None:
         io = self._handler.transports.get(connection)
-        if io is None or not isinstance(io.writer, asyncio.StreamWriter) or io.writer.is_closing():
+        if io is None or not isinstance(io.reader, asyncio.StreamReader):
             return
-        transport = cast(asyncio.ReadTransport, io.writer.transport)  # it is both
-        if on:
-            transport.resume_reading()
-        else:
-            transport.pause_reading()
+        if on and connection in self._gates:
+            self._gates.pop(connection).set()
+            del io.reader.read  # uncovers the method
+        elif not on and connection not in self._gates:
+            self._gates[connection] = gate = asyncio.Event()
+            io.reader.read = _gated(io.reader.read, gate)  # type: ignore[assignment, method-assign]
 
     def forget(self, connection: Connection) -> None:
         io = self._handler.transports.get(connection)
         if io and (io.handler is None or io.handler.done()):
             del self._handler.transports[connection]
+
+
+def _gated(read: Read, gate: asyncio.Event) -> Read:
+    """Waits before it reads. A reader that is not read stops its transport, and so the peer."""
+
+    async def gated(size: int = -1) -> bytes:
+        await gate.wait()
+        return await read(size)
+
+    return gated
 
 
 def _sockets(client: Client) -> HandlerSockets | None:

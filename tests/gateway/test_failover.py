@@ -2,13 +2,18 @@
 
 import gzip
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
 
 import brotli
 import pytest
 import zstandard
 
+from tests.gateway.caller import calling
 from tests.gateway.conftest import ANTHROPIC_HEADERS, StartGateway
 from tests.gateway.h2_caller import H2Caller
 from tests.gateway.process import HEADLESS_WAYS, Gateway
@@ -35,7 +40,7 @@ from tests.gateway.roads import (
 )
 from tests.judges.grammar import anthropic_faults
 from tests.judges.sdk import judge_anthropic, judge_anthropic_whole
-from tests.upstreams.server import Cut, Hold, Reply, Script, event_stream, in_turn
+from tests.upstreams.server import Cut, Hold, Reply, Request, Script, event_stream, in_turn
 
 FORMS = ("whole", "stream")
 DEATHS = {
@@ -354,3 +359,101 @@ def test_each_way_to_run_hides_failures(start: StartGateway, upstreams: Provider
             answer = ask(gateway, road, asking(road.model(case), stream=True))
             assert text_of(answer.body, stream=True) == TEXT
         assert b"event: error" in ask(gateway, road, asking(road.model("death"), stream=True)).body
+
+
+# -- more than anybody wants to hold
+
+
+STREAM_BYTES = 100_000_000
+MOST_GROWTH_BYTES = 64_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a process's memory from /proc")
+@pytest.mark.parametrize("way", HEADLESS_WAYS)
+@pytest.mark.parametrize("road", [ROADS[0], ROADS[2], ROADS[4]], ids=str)
+def test_long_stream_to_a_slow_reader_is_not_held_in_memory(
+    start: StartGateway, upstreams: Providers, way: str, road: Road
+) -> None:
+    if way == "serve" and road.kind != "plain":
+        pytest.skip("axonhub serve takes no option that names whom to trust")
+    trust = f"ssl_verify_upstream_trusted_ca={upstreams.authority.file}"
+    gateway = start(
+        roads_config(upstreams, [road], [], idle_timeout="60s"),
+        way=way,
+        arguments=("--set", trust) if way == "mitmdump" else (),
+    )
+    sent = Flood()
+    upstreams.working[road.kind].script = sent
+    before = resident_bytes(gateway)
+    with slow_reader(gateway, road) as read_all:
+        gateway.wait_until(sent.stands_still, "the upstream is held back")
+        assert sent.bytes < STREAM_BYTES / 2
+        total, end = read_all()
+
+    assert total > STREAM_BYTES
+    assert b"message_stop" in end
+    assert resident_bytes(gateway, "VmHWM") - before < MOST_GROWTH_BYTES
+
+
+class Flood:
+    """Answers with a long text, and counts how much of it could be sent."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._seen: list[int] = []
+
+    def __call__(self, request: Request) -> Reply:
+        first, *_, stop, last = list(WORKING(request).body)
+        delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x" * 50_000}}
+        piece = f"event: content_block_delta\ndata: {json.dumps(delta)}\n\n".encode()
+        opened = named("content_block_start", index=0, content_block={"type": "text", "text": ""})
+        closed = named("content_block_stop", index=0)
+        return event_stream(chain([first, opened], self.pieces(piece), [closed, stop, last]))
+
+    def pieces(self, piece: bytes) -> Iterator[bytes]:
+        while self.bytes < STREAM_BYTES:
+            yield piece
+            self.bytes += len(piece)
+
+    def stands_still(self) -> bool:
+        """Nothing more was taken for half a second."""
+        self._seen.append(self.bytes)
+        return self.bytes > 0 and len(self._seen) > 25 and len(set(self._seen[-25:])) == 1
+
+
+def named(kind: str, **more: object) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n".encode()
+
+
+@contextmanager
+def slow_reader(gateway: Gateway, road: Road) -> Iterator[Callable[[], tuple[int, bytes]]]:
+    """Asks, and reads nothing until it is told to; then it tells how much came and the last of it."""
+    body = asking(road.model(), stream=True)
+    if road.client == "h1":
+        with calling(gateway.port, "POST", TARGET, ANTHROPIC_HEADERS, body) as live:
+
+            def read_all() -> tuple[int, bytes]:
+                total, last = 0, b""
+                while piece := live.response.read(1_000_000):
+                    total, last = total + len(piece), (last + piece)[-1000:]
+                return total, last
+
+            yield read_all
+        return
+    with H2Caller(gateway.port) as connection:
+        connection.reading = False
+        stream = connection.ask(TARGET, ANTHROPIC_HEADERS, body)
+
+        def pump_all() -> tuple[int, bytes]:
+            connection.read_on()
+            answer = connection.rest(stream)
+            return len(answer.body), answer.body[-1000:]
+
+        yield pump_all
+
+
+def resident_bytes(gateway: Gateway, what: str = "VmRSS") -> int:
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text("ascii")
+    line = next(line for line in status.splitlines() if line.startswith(what))
+    return int(line.split()[1]) * 1024

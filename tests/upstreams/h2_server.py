@@ -18,6 +18,8 @@ import h2.exceptions
 
 from tests.upstreams.server import PATIENCE_S, Cut, Gone, Hold, Raw, Reply, Request, Step, Upstream, sliced
 
+MOST_WAITING = 16
+
 
 class H2Upstream(Upstream):
     """Needs TLS; speaks HTTP/1.1 with whoever does not want HTTP/2."""
@@ -61,9 +63,7 @@ class Conversation:
             readable, _, _ = select.select([self._connection, self._ear], [], [])
             if self._ear in readable:
                 self._ear.recv(4096)
-                with self._news:
-                    outgoing, self._outgoing = self._outgoing, []
-                for data in outgoing:
+                for data in self._taken():
                     if data is None:
                         return
                     self._connection.sendall(data)
@@ -74,6 +74,12 @@ class Conversation:
                 if not data:
                     return
                 self._take(data)
+
+    def _taken(self) -> list[bytes | None]:
+        with self._news:
+            outgoing, self._outgoing = self._outgoing, []
+            self._news.notify_all()
+        return outgoing
 
     def _take(self, data: bytes) -> None:
         with self._news:
@@ -138,17 +144,16 @@ class Conversation:
 
     def _send(self, stream: int, piece: bytes) -> None:
         with self._news:
-            open_ = self._news.wait_for(
-                lambda: (
-                    self._running[stream].client_left.is_set()
-                    or self._wire.local_flow_control_window(stream) >= len(piece)
-                ),
-                PATIENCE_S,
-            )
-            if not open_ or self._running[stream].client_left.is_set():
+            left = self._running[stream].client_left
+            self._news.wait_for(lambda: left.is_set() or self._may_send(stream, len(piece)), PATIENCE_S)
+            if left.is_set() or not self._may_send(stream, len(piece)):
                 raise Gone
             self._wire.send_data(stream, piece)
             self._flush()
+
+    def _may_send(self, stream: int, size: int) -> bool:
+        """The other side gives room, and what was sent before has left."""
+        return self._wire.local_flow_control_window(stream) >= size and len(self._outgoing) < MOST_WAITING
 
     def _wait(self, stream: int, until: threading.Event) -> None:
         left = self._running[stream].client_left
