@@ -19,7 +19,7 @@ from axonhub.addons.counting import input_tokens
 from axonhub.addons.decoding import decoder
 from axonhub.addons.exchange import Attempt, Exchange, exchange_of
 from axonhub.addons.failover import Ending
-from axonhub.addons.replies import bare_reply, is_event_stream, reply_of, stream_headers
+from axonhub.addons.replies import bare_reply, is_event_stream, reply_of, stream_headers, told_late
 from axonhub.addons.retrying import callers_fault
 from axonhub.addons.whole_answers import refused, whole_answer
 from axonhub.transformers.hub.failures import Failure, FailureKind
@@ -90,6 +90,16 @@ class Answering:
         if attempt.converted and attempt.answer:
             self._memory.remember(exchange.owner, attempt.answer.parts, time.monotonic())
 
+    def late_answer(self, flow: http.HTTPFlow) -> None:
+        """The client has heard keep-alives: only a stream can follow, and a whole answer is one already."""
+        exchange = exchange_of(flow)
+        if (
+            exchange is not None
+            and flow.response is not None
+            and (exchange.failure or flow.response.status_code != 200)
+        ):
+            flow.response = told_late(exchange)
+
     def response(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)
         if exchange is None or flow.response is None or exchange.ended_s is not None:
@@ -109,9 +119,9 @@ class Answering:
         if exchange is None or exchange.ended_s is not None:
             return
         exchange.ended_s = time.time()
-        exchange.canceled = True
-        if (pipe := self._pipes.get(flow)) is not None:
-            pipe.finish()
+        pipe = self._pipes.get(flow)
+        exchange.canceled = pipe is None or not pipe.complete  # many leave as soon as they have heard all
+        if pipe is not None:
             self._settle(exchange, pipe)
 
     def _settle(self, exchange: Exchange, pipe: Conversion | PassThrough) -> None:

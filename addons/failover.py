@@ -140,7 +140,7 @@ class Try:
     connect_timeout_s: float
     first_event_timeout_s: float
     idle_timeout_s: float
-    greeting: Greeting | None = None
+    greeting: Callable[[], Greeting] | None = None
     """None: this client must hear nothing before there is an answer."""
     pipe: Pipe | None = None
     """Set in `responseheaders` when the body shall flow; None: it is read whole."""
@@ -764,11 +764,12 @@ class GatewayStream(HttpStream):
     def keep_alive(self) -> Commands:
         """A sign of life, from the pipe once it has begun to speak."""
         assert self.attempt
-        greeting, pipe = self.attempt.greeting, self.pipe
-        if pipe and self.server_state == self.state_relay:
-            sign = pipe.keepalive()
+        if self.server_state == self.state_relay:
+            assert self.pipe
+            sign = self.pipe.keepalive()
         else:
-            assert greeting
+            assert self.attempt.greeting
+            greeting = self.attempt.greeting()
             sign = greeting.keepalive
             if not self.greeted:
                 self.greeted = True

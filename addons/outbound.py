@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -30,6 +30,7 @@ from axonhub.addons.errors import Exhausted, NoChannel
 from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
 from axonhub.addons.header_fields import Fields, by_name, without
 from axonhub.addons.internal import Internal
+from axonhub.addons.replies import greeting
 from axonhub.transformers.carriers import may_hold_carriers
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.failures import Failure, FailureKind
@@ -132,6 +133,7 @@ class Outbound:
                 connect_timeout_s=retry.connect_timeout_s,
                 first_event_timeout_s=_limit(retry.first_event_timeout_s, exchange),
                 idle_timeout_s=retry.idle_timeout_s or math.inf,
+                greeting=partial(greeting, exchange) if exchange.stream else None,
             ),
         )
 

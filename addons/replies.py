@@ -4,7 +4,10 @@ from mitmproxy import http
 
 from axonhub.addons.answers import JSON
 from axonhub.addons.exchange import Attempt, Exchange
+from axonhub.addons.failover import Greeting
 from axonhub.addons.header_fields import Fields, without
+from axonhub.transformers.hub.events import Failed
+from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.protocol import Reply
 
@@ -15,6 +18,8 @@ _DROPPED = frozenset(
 )
 _TOLD = frozenset(b"retry-after retry-after-ms x-should-retry request-id x-request-id".split())
 _TOLD_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
+_COMMENT = b": keepalive\n\n"
+"""Where a protocol's own sign of life may not come before its first event."""
 _OWN_PREFIX = (b"x-axonhub-",)
 
 
@@ -41,6 +46,20 @@ def stream_headers(provider: http.Headers, exchange: Exchange, attempt: Attempt)
     fields = without(forwarded_headers(provider, attempt), (b"cache-control",))
     kind = ((b"content-type", stream_type(exchange).encode()),) if attempt.converted else ()
     return (*fields, *kind, (b"cache-control", b"no-cache"), *own_headers(exchange))
+
+
+def greeting(exchange: Exchange) -> Greeting:
+    """For a client whose stream does not begin: which channel will answer is not known yet."""
+    fields = ((b"content-type", stream_type(exchange).encode()), (b"cache-control", b"no-cache"))
+    sign = exchange.address.protocol.stream_writer(bare_reply(exchange)).keepalive()
+    return Greeting(http.Headers((*fields, *own_headers(exchange))), sign or _COMMENT)
+
+
+def told_late(exchange: Exchange) -> http.Response:
+    """The exchange's failure for a client that has a head already: the end of its stream."""
+    failure = exchange.failure or Failure(FailureKind.SERVER, "The gateway could not answer.")
+    content = exchange.address.protocol.stream_writer(bare_reply(exchange)).write(Failed(failure))
+    return http.Response.make(200, content, greeting(exchange).headers)
 
 
 def forwarded_headers(provider: http.Headers, attempt: Attempt) -> Fields:

@@ -105,7 +105,7 @@ class Hooks:
             flow.response = http.Response.make(502, b"all failed")
             return
         flow.request.scheme, flow.request.host, flow.request.port = self.scheme, self.channels.pop(0), 80
-        each = Try({"authorization": CREDENTIAL}, 10.0, 60.0, 120.0, self.greeting)
+        each = Try({"authorization": CREDENTIAL}, 10.0, 60.0, 120.0, self.greeting and (lambda: GREETING))
         self.tries.append(each)
         aim(flow, each)
 

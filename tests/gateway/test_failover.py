@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import zstandard
 
 from tests.gateway.caller import calling
-from tests.gateway.conftest import ANTHROPIC_HEADERS, StartGateway
+from tests.gateway.conftest import ANTHROPIC_HEADERS, CHAT_HEADERS, StartGateway
 from tests.gateway.h2_caller import H2Caller
 from tests.gateway.process import HEADLESS_WAYS, Gateway
 from tests.gateway.roads import (
@@ -39,7 +40,7 @@ from tests.gateway.roads import (
     streams,
 )
 from tests.judges.grammar import anthropic_faults
-from tests.judges.sdk import judge_anthropic, judge_anthropic_whole
+from tests.judges.sdk import judge_anthropic, judge_anthropic_whole, judge_chat
 from tests.upstreams.server import Cut, Hold, Reply, Request, Script, event_stream, in_turn
 
 FORMS = ("whole", "stream")
@@ -457,3 +458,37 @@ def resident_bytes(gateway: Gateway, what: str = "VmRSS") -> int:
     status = Path(f"/proc/{gateway.process.pid}/status").read_text("ascii")
     line = next(line for line in status.splitlines() if line.startswith(what))
     return int(line.split()[1]) * 1024
+
+
+# -- a client that is kept waiting
+
+
+@pytest.mark.slow
+def test_client_hears_signs_of_life_while_channels_are_tried(start: StartGateway, upstreams: Providers) -> None:
+    """Claude Code shows a warning after 20 seconds without a byte, and gives a sub-agent up after 60."""
+    road = ROADS[0]
+    gateway = start(roads_config(upstreams, [road], ["silence", "all fail"], first_event_timeout="17s"))
+    upstreams.scripts["all fail"] = in_turn(HIDDEN["silence"], refuses(529, message="too busy"))
+    asked = {
+        "hidden": (TARGET, ANTHROPIC_HEADERS, road.model("silence")),
+        "chat": ("/v1/chat/completions", CHAT_HEADERS, road.model("silence")),
+        "failed": (TARGET, ANTHROPIC_HEADERS, road.model("all fail")),
+    }
+
+    with ThreadPoolExecutor() as pool:
+        answers = dict(
+            zip(
+                asked,
+                pool.map(
+                    lambda each: gateway.call("POST", each[0], each[1], asking(each[2], stream=True)), asked.values()
+                ),
+                strict=True,
+            )
+        )
+
+    assert {answer.status for answer in answers.values()} == {200}
+    assert all(answer.body.startswith(b": keepalive\n\n") for answer in answers.values())
+    assert text_of(answers["hidden"].body, stream=True) == TEXT
+    assert judge_chat(answers["chat"].body).choices[0].message.content == TEXT
+    assert answers["failed"].body.count(b"event: ") == answers["failed"].body.count(b"event: error\n") == 1
+    assert b"too busy" in answers["failed"].body
