@@ -31,6 +31,7 @@ from math import inf
 from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
+import h2.events
 from mitmproxy import ctx, http
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.flow import Error
@@ -233,10 +234,17 @@ def install(next_layer: layer.NextLayer) -> None:
         ctx.master.addons.get("nextlayer").next_layer(next_layer)
     for each in next_layer.context.layers:
         if type(each) is HttpLayer:
-            each.__class__ = GatewayLayer
-            ours = cast(GatewayLayer, each)
-            ours.sockets = _sockets(next_layer.context.client)
-            ours.dispatch = ctx.master.addons if isinstance(ctx.master.addons, Dispatch) else None
+            dispatch = ctx.master.addons if isinstance(ctx.master.addons, Dispatch) else None
+            make_ours(each, _sockets(next_layer.context.client), dispatch)
+
+
+def make_ours(plain: HttpLayer, sockets: "Sockets | None" = None, dispatch: Dispatch | None = None) -> "GatewayLayer":
+    """Puts our class in the place of mitmproxy's, in a layer that has seen no event yet."""
+    plain.__class__ = GatewayLayer
+    ours = cast(GatewayLayer, plain)
+    ours.sockets, ours.dispatch = sockets, dispatch
+    ours.choked, ours.timers, ours.alarms = set(), set(), {}
+    return ours
 
 
 def discreet(text: str) -> str:
@@ -386,6 +394,18 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
             yield from super().read_headers(event)
 
 
+class GatewayHttp2Server(Http2Server):
+    """Towards the client: no reset is lost."""
+
+    def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+        if isinstance(event, h2.events.StreamReset) and event.stream_id not in self.streams:
+            # mitmproxy has forgotten the stream already when the end of its request came in the same read.
+            reset = RequestProtocolError(event.stream_id, "stream reset by client", ErrorCode.CANCEL)
+            yield ReceiveHttp(reset)
+            return False
+        return (yield from super().handle_h2_event(event))
+
+
 def _adopt(fresh: layer.Layer) -> None:
     """Puts our class in the place of mitmproxy's, on a connection that has seen no byte yet."""
     if type(fresh) is Http1Server:
@@ -394,6 +414,8 @@ def _adopt(fresh: layer.Layer) -> None:
     elif type(fresh) is Http1Client:
         fresh.__class__ = GatewayHttp1Client
         fresh.state = fresh.read_headers
+    elif type(fresh) is Http2Server:
+        fresh.__class__ = GatewayHttp2Server
 
 
 # -- one request
@@ -874,23 +896,20 @@ class GatewayLayer(HttpLayer):
     """mitmproxy's HTTP layer with our streams, one timer and a memory that does not grow."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
-    sockets: Sockets | None = None
+    sockets: Sockets | None
     """None: nobody can stop an upstream."""
-    dispatch: Dispatch | None = None
+    dispatch: Dispatch | None
     """None: mitmproxy runs the hooks."""
-    _armed: float | None = None
-    """When the pending timer fires, in monotonic seconds."""
-    _timers: set[commands.RequestWakeup] | None = None
-    _choked: set[GatewayStream] | None = None
-    _block_began: float | None = None
+    choked: set[GatewayStream]
+    """Streams whose upstream is not read because the client has too much to read already."""
+    timers: set[commands.RequestWakeup]
+    """Not fired yet; as a rule one."""
+    armed = inf
+    """When the next of them fires, in monotonic seconds."""
+    alarms: dict[commands.RequestWakeup, float]
+    """When the layers of connections want to be woken: HTTP/2 sends pings."""
+    block_began: float | None = None
     """When the header block began that is under way."""
-
-    @property
-    def choked(self) -> set[GatewayStream]:
-        """Streams whose upstream is not read because the client has too much to read already."""
-        if self._choked is None:
-            self._choked = set()
-        return self._choked
 
     def _handle_event(self, event: events.Event) -> Commands:
         outbox = Outbox()
@@ -899,6 +918,9 @@ class GatewayLayer(HttpLayer):
                 if full := outbox.add(command):
                     yield full
                 continue
+            if isinstance(command, commands.RequestWakeup):
+                self.alarms[command] = self.clock() + command.delay
+                continue
             if isinstance(command, commands.Log):
                 command.message = discreet(command.message)
             if last := outbox.take():
@@ -906,7 +928,7 @@ class GatewayLayer(HttpLayer):
             yield command
         if last := outbox.take():
             yield last
-        if self._choked:
+        if self.choked:
             self.release()
         yield from self.arm()
 
@@ -925,9 +947,9 @@ class GatewayLayer(HttpLayer):
                     yield RestHook.of(command, rest)
 
     def _handled(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Wakeup) and self._timers and event.command in self._timers:
-            self._timers.discard(event.command)
-            self._armed = None
+        if isinstance(event, events.Wakeup) and event.command in self.timers:
+            self.timers.discard(event.command)
+            self.armed = inf
             yield from self.wake()
         elif isinstance(event, events.ConnectionEvent) and self.is_forgotten(event.connection):
             return
@@ -957,12 +979,16 @@ class GatewayLayer(HttpLayer):
     def prune(self) -> None:
         """Forgets server connections that are closed or never came to be, and streams that broke."""
         for connection in [each for each in self.connections if self.is_dead(each)]:
-            del self.connections[connection]
+            self.forget_alarms(self.connections.pop(connection))
             if self.sockets:
                 self.sockets.forget(connection)
         broken = [key for key, each in self.streams.items() if each.client_state == each.state_errored]
         for stream_id in broken:
             del self.streams[stream_id]
+
+    def forget_alarms(self, gone: layer.Layer) -> None:
+        for alarm in [each for each in self.alarms if self.command_sources.get(each) is gone]:
+            del self.alarms[alarm], self.command_sources[alarm]
 
     def is_dead(self, connection: Connection) -> bool:
         if connection is self.context.client or connection in self.waiting_for_establishment:
@@ -982,11 +1008,11 @@ class GatewayLayer(HttpLayer):
     def header_deadline(self) -> float:
         server = self.connections.get(self.context.client)
         if not (isinstance(server, GatewayHttp1Server) and server.in_headers):
-            self._block_began = None
+            self.block_began = None
             return inf
-        if self._block_began is None:
-            self._block_began = self.clock()
-        return self._block_began + limits.header_timeout_s
+        if self.block_began is None:
+            self.block_began = self.clock()
+        return self.block_began + limits.header_timeout_s
 
     def wake(self) -> Commands:
         now = self.clock()
@@ -998,6 +1024,9 @@ class GatewayLayer(HttpLayer):
                 yield from self.abandon_connect(stream, "connect time-out")
             else:
                 yield from self.event_to_child(stream, Deadline())
+        for alarm in [each for each, due in self.alarms.items() if due <= now]:
+            del self.alarms[alarm]
+            yield from super()._handle_event(events.Wakeup(alarm))
         if now >= self.header_deadline():
             yield from self.close_idler()
 
@@ -1021,11 +1050,11 @@ class GatewayLayer(HttpLayer):
 
     def arm(self) -> Commands:
         deadlines = (stream.deadline for stream in self.waiting() if stream.deadline is not None)
-        earliest = min((*deadlines, self.header_deadline()))
-        if earliest < (inf if self._armed is None else self._armed):
-            self._armed = earliest
+        earliest = min((*deadlines, *self.alarms.values(), self.header_deadline()))
+        if earliest < self.armed:
+            self.armed = earliest
             timer = commands.RequestWakeup(max(0.0, earliest - self.clock()))
-            self._timers = (self._timers or set()) | {timer}
+            self.timers.add(timer)
             yield timer
 
     # -- slow clients

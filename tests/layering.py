@@ -63,7 +63,7 @@ TABLE = {
         "addons.answers addons.dispatch addons.failover addons.internal addons.replies addons.settings "
         "addons.whole_answers",
         "hub machinery domain registries channels store steps ground",
-        "mitmproxy orjson pydantic uvicorn",
+        "h2 mitmproxy orjson pydantic uvicorn",
     ),
     # These meet in the Exchange and in hook order, never by import.
     "hooks": Row(

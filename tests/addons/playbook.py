@@ -19,7 +19,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from axonhub.addons.failover import GatewayLayer
+from axonhub.addons.failover import GatewayLayer, make_ours
 
 
 @dataclass(eq=False, slots=True)
@@ -83,12 +83,8 @@ class Playbook:
         )
         context = Context(connection, options)
         context.server.address = ("127.0.0.1", 1)
-        layer = HttpLayer(context, HTTPMode.transparent)
-        layer.__class__ = GatewayLayer
-        assert isinstance(layer, GatewayLayer)
-        self.layer = layer
-        layer.clock = lambda: self.now
-        layer.sockets = self
+        self.layer = make_ours(HttpLayer(context, HTTPMode.transparent), sockets=self)
+        self.layer.clock = lambda: self.now
         self.client = self._peers[connection] = Peer(self, connection, "client")
         self.play(events.Start())
 

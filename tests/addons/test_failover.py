@@ -1004,6 +1004,23 @@ def test_stream_is_reset_just_when_its_connect_succeeds():
     assert_at_rest(book, hooks)
 
 
+def test_stream_is_reset_in_the_same_breath():
+    """mitmproxy loses a reset that comes in one read with the end of its request."""
+    book, hooks, client = h2_client("a", "b")
+    stream = client.wire.get_next_available_stream_id()
+    names = {":method": "POST", ":scheme": "https", ":authority": "gateway", ":path": "/v1"}
+    client.wire.send_headers(stream, list(names.items()), end_stream=True)
+    client.wire.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+    client.flush()
+    second = client.asks()
+    book.opens("b" if "b" in book.opening else "a").says(OK)
+    client.listen()
+
+    assert client.bodies == {second: b"hello"}
+    assert hooks.errors == ["stream reset by client"]
+    assert_at_rest(book, hooks)
+
+
 def test_stream_is_reset_in_mid_stream():
     book, hooks, client = h2_client("a", "b")
     first, second = client.asks(), client.asks()
@@ -1208,6 +1225,23 @@ def test_upstream_connection_dies_under_two_streams():
 
     assert sorted(client.bodies.values()) == [b"ONE\n(aborted: network)", b"hello"]
     assert_at_rest(book, hooks)
+
+
+def test_alarm_for_an_h2_upstreams_pings_ends_with_it():
+    book, hooks, client = h2_client("a", "a")
+    client.asks()
+    upstream = H2(book.opens("a", b"h2"), client_side=False)
+    upstream.listen()
+    upstream.answers(upstream.requests[0], b"hello")
+    before = set(book.layer.alarms)
+    book.passes(59)
+    assert len(book.layer.alarms) == 1
+    assert set(book.layer.alarms) != before
+    upstream.peer.leaves()
+    assert_at_rest(book, hooks)
+
+    assert book.layer.alarms == {}
+    assert book.timers <= 1
 
 
 def test_trailers_of_an_h2_upstream_are_passed_over():
