@@ -56,7 +56,7 @@ def integer(source: JsonObject, key: str, path: str) -> int | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+    if isinstance(value, int) and not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
         raise Unreadable(f"{value} is out of range", member(path, key))
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(value, int, member(path, key))
