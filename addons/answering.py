@@ -19,6 +19,7 @@ from axonhub.addons.counting import input_tokens
 from axonhub.addons.decoding import decoder
 from axonhub.addons.exchange import Attempt, Exchange, exchange_of
 from axonhub.addons.failover import Ending
+from axonhub.addons.indexed_headers import IndexedHeaders
 from axonhub.addons.replies import bare_reply, is_event_stream, reply_of, stream_headers, told_late
 from axonhub.addons.retrying import callers_fault
 from axonhub.addons.whole_answers import refused, whole_answer
@@ -54,7 +55,7 @@ class Answering:
             pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
             if pipe is not None:
                 current.pipe = self._pipes[flow] = pipe
-                flow.response.headers = http.Headers(stream_headers(flow.response.headers, exchange, attempt))
+                flow.response.headers = IndexedHeaders.of(stream_headers(flow.response.headers, exchange, attempt))
 
     def attempt(self, flow: http.HTTPFlow) -> None:
         """Runs before Outbound's: judges the try that ended, if there was one."""

@@ -24,7 +24,6 @@ import re
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
@@ -64,6 +63,7 @@ from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.server import ConnectionHandler
 
 from axonhub.addons.dispatch import Dispatch, RestHook
+from axonhub.addons.indexed_headers import IndexedHeaders
 from axonhub.transformers.hub.failures import Failure, FailureKind
 
 type Commands = layer.CommandGenerator[None]
@@ -466,8 +466,14 @@ class GatewayStream(HttpStream):
     # -- events
 
     def handle_event(self, event: events.Event) -> Commands:
+        if self.connecting and isinstance(event, RequestProtocolError):
+            return self.abandoned(event)
+        return super().handle_event(event)
+
+    def abandoned(self, event: RequestProtocolError) -> Commands:
+        """While a connect is awaited the layer sleeps, and keeps the event for later."""
         yield from super().handle_event(event)
-        if isinstance(event, RequestProtocolError) and self.connecting:
+        if self.connecting:
             yield from self.gateway.abandon_connect(self, "the client left")
 
     def _handle_event(self, event: events.Event) -> Commands:
@@ -845,10 +851,19 @@ class GatewayStream(HttpStream):
 
 
 def _twin[Message: http.Message](message: Message) -> Message:
-    """A copy whose headers may be changed; the body is shared."""
-    twin = copy(message)
-    twin.data = copy(message.data)
-    twin.headers = message.headers.copy()
+    """A copy whose headers may be changed; the body is shared. The headers of both are indexed."""
+    if not isinstance(message.headers, IndexedHeaders):
+        message.headers = IndexedHeaders.of(message.headers.fields)
+    twin = _shallow(message)
+    twin.data = _shallow(message.data)
+    twin.headers = _shallow(message.headers)
+    return twin
+
+
+def _shallow[Thing](thing: Thing) -> Thing:
+    """`copy.copy` for a plain object, in a fifth of the time."""
+    twin = object.__new__(type(thing))
+    twin.__dict__.update(thing.__dict__)
     return twin
 
 
@@ -862,7 +877,7 @@ def _own_failure(status: int, message: str) -> http.Response:
 
 def _forked(context: Context) -> Context:
     """As `fork`, without the Server that it makes and throws away."""
-    fork = copy(context)
+    fork = _shallow(context)
     fork.layers = context.layers.copy()
     return fork
 
@@ -1049,8 +1064,9 @@ class GatewayLayer(HttpLayer):
         yield from self.event_to_child(stream, stock.GetHttpConnectionCompleted(command, (None, reason)))
 
     def arm(self) -> Commands:
-        deadlines = (stream.deadline for stream in self.waiting() if stream.deadline is not None)
-        earliest = min((*deadlines, *self.alarms.values(), self.header_deadline()))
+        streams = cast(Iterable[GatewayStream], self.streams.values())
+        deadlines = [each.deadline for each in streams if each.deadline is not None]
+        earliest = min(*deadlines, *self.alarms.values(), self.header_deadline(), inf)
         if earliest < self.armed:
             self.armed = earliest
             timer = commands.RequestWakeup(max(0.0, earliest - self.clock()))

@@ -29,6 +29,7 @@ from axonhub.addons.counting import input_tokens
 from axonhub.addons.errors import Exhausted, NoChannel
 from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
 from axonhub.addons.header_fields import Fields, by_name, without
+from axonhub.addons.indexed_headers import IndexedHeaders
 from axonhub.addons.internal import Internal
 from axonhub.addons.replies import greeting
 from axonhub.transformers.carriers import may_hold_carriers
@@ -238,7 +239,7 @@ def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.He
     stated = {name.lower() for name, _ in fields} if kind.headers else ()
     added = ((name.encode(), value.encode()) for name, value in kind.headers.items())
     unstated = (field for field in added if field[0].lower() not in stated)
-    return http.Headers((*fields, *_OUR_FIELDS, *unstated))
+    return IndexedHeaders.of((*fields, *_OUR_FIELDS, *unstated))
 
 
 @cache

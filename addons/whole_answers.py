@@ -16,6 +16,7 @@ from axonhub.addons.errors import GatewayError
 from axonhub.addons.exchange import Attempt, Exchange
 from axonhub.addons.failover import limits
 from axonhub.addons.header_fields import Fields, without
+from axonhub.addons.indexed_headers import IndexedHeaders
 from axonhub.addons.replies import (
     forwarded_headers,
     is_event_stream,
@@ -142,7 +143,7 @@ def _json(exchange: Exchange, attempt: Attempt, response: http.Response, body: J
 
 def _shown(response: http.Response, content: bytes, fields: Fields) -> http.Response:
     """The provider's answer made ours in its place: to make a new one takes as long as to read the whole answer."""
-    response.headers = http.Headers((*fields, (b"content-length", b"%d" % len(content))))
+    response.headers = IndexedHeaders.of((*fields, (b"content-length", b"%d" % len(content))))
     response.http_version = "HTTP/1.1"
     response.trailers = None
     response.data.content = content
