@@ -214,6 +214,8 @@ _BACKLOG_BYTES = 256 * 1024
 """So much may wait for an HTTP/2 client to read it before its upstream is read no further."""
 _LINGER_S = 0.25
 """An upstream that said all gets so long to end its message, so that its connection can be kept."""
+_CLOSED = ("server closed connection", "peer closed connection", "HTTP/2 connection closed")
+"""mitmproxy's words for an upstream connection that ended without a word about a request."""
 _BYTES_LITERAL = re.compile(r"""b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\D")
@@ -842,7 +844,7 @@ class GatewayStream(HttpStream):
         """A kept connection that the upstream closed in the same moment is no fault of the channel: once more."""
         unheard = self.server_state == self.state_wait_for_response_headers
         yield from self.drop()
-        if self.reused and unheard:
+        if self.reused and unheard and event.message.startswith(_CLOSED):
             if (yield from self.send_request()):
                 return
         else:

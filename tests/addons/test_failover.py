@@ -641,6 +641,20 @@ def test_stale_connection_is_retried_once():
     assert hooks.endings == [Ending.WHOLE, Ending.DISCONNECTED, Ending.WHOLE]
 
 
+@pytest.mark.parametrize("said", ["what?\r\n\r\n", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nbad name : x\r\n\r\n"])
+def test_kept_connection_that_said_something_is_not_stale(said: str):
+    book, hooks = asked("a", "a", "b")
+    first = book.opens("a")
+    first.says(OK)
+    book.client.says(post())
+    first.says(said)
+    if not first.closed:
+        first.leaves()
+    book.opens("b").says(OK)
+
+    assert hooks.endings == [Ending.WHOLE, Ending.DISCONNECTED, Ending.WHOLE]
+
+
 def test_connection_that_broke_off_after_its_head_is_not_stale():
     book, hooks = asked("a", "a", "b")
     first = book.opens("a")
@@ -1210,6 +1224,42 @@ def test_cancelled_try_does_not_disturb_its_neighbour():
 
     assert client.bodies == {first: b"hello", second: b"second"}
     assert hooks.endings == [Ending.TIMED_OUT, Ending.WHOLE, Ending.WHOLE]
+
+
+@pytest.mark.parametrize("politely", [False, True])
+def test_stale_h2_connection_is_no_fault_of_the_channel(politely: bool):
+    book, hooks, client = h2_client("a", "a", "b")
+    client.asks()
+    upstream = H2(book.opens("a", b"h2"), client_side=False)
+    upstream.listen()
+    upstream.answers(upstream.requests[0], b"hello")
+    second = client.asks()
+    if politely:
+        upstream.wire.close_connection()
+        upstream.peer.says(upstream.wire.data_to_send())
+    else:
+        upstream.peer.leaves()
+    book.opens("a").says(OK)
+    client.listen()
+
+    assert client.bodies[second] == b"hello"
+    assert hooks.endings == [Ending.WHOLE, Ending.WHOLE]
+    assert hooks.channels == ["b"]
+
+
+def test_reset_stream_is_not_stale():
+    book, hooks, client = h2_client("a", "a", "b")
+    client.asks()
+    upstream = H2(book.opens("a", b"h2"), client_side=False)
+    upstream.listen()
+    upstream.answers(upstream.requests[0], b"hello")
+    client.asks()
+    upstream.listen()
+    upstream.resets(upstream.requests[1])
+    book.opens("b").says(OK)
+    client.listen()
+
+    assert hooks.endings == [Ending.WHOLE, Ending.DISCONNECTED, Ending.WHOLE]
 
 
 def test_upstream_connection_dies_under_two_streams():
