@@ -1,7 +1,6 @@
 """`axonhub serve`: mitmproxy's Master with only the addons that a gateway needs.
 
-Layers, TLS and flows are mitmproxy as it is. What only people at a terminal or a browser need is left out, and garbage
-is collected in larger portions: a request leaves little behind that is bound in cycles.
+Layers, TLS and flows are mitmproxy as it is. What only people at a terminal or a browser need is left out.
 """
 
 import asyncio
@@ -41,16 +40,15 @@ async def _serve(settings: Settings, verbose: bool) -> int:
     chain = (TermLog(), Proxyserver(), *gateway(settings), NextLayer(), TlsConfig(), ErrorCheck())
     master.addons.add(*chain)
     opts.update(connection_strategy="lazy", termlog_verbosity="debug" if verbose else "info")
-    _collect_rarely()
+    _keep_what_is_there()
     await master.run()
     return 0
 
 
-def _collect_rarely() -> None:
-    """What is there now stays: there is no use in looking through it again and again."""
+def _keep_what_is_there() -> None:
+    """What is there now stays: the collector need not look through it again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000)
 
 
 def _quiet_loggers(verbose: bool) -> None:
