@@ -44,6 +44,8 @@ from tests.judges.sdk import judge_anthropic, judge_anthropic_whole, judge_chat
 from tests.upstreams.server import Cut, Hold, Reply, Request, Script, event_stream, in_turn
 
 FORMS = ("whole", "stream")
+SILENT = ("mute", "silence", "body silent", "silent stream")
+"""What takes as long as the gateway's patience."""
 DEATHS = {
     "cut": (START, Cut()),
     "reset": (START, Cut(reset=True)),
@@ -109,13 +111,13 @@ def possible_failures() -> Iterator[object]:
         doors = DOORS if road.kind != "plain" else DOORS[:1]
         for stream, cases in ((False, (*doors, *HIDDEN)), (True, (*doors, *HIDDEN, *HIDDEN_STREAMS))):
             for case in cases:
-                yield pytest.param(road, stream, case, id=f"{road}-{'stream' if stream else 'whole'}-{case}")
+                marks = [pytest.mark.slow] if case in SILENT and road not in (ROADS[0], ROADS[4]) else []
+                yield pytest.param(road, stream, case, id=f"{road}-{FORMS[stream]}-{case}", marks=marks)
 
 
 @pytest.mark.parametrize(("road", "stream", "case"), possible_failures())
 def test_failure_is_hidden(gateway: Gateway, upstreams: Providers, road: Road, stream: bool, case: str) -> None:
-    form = "stream" if stream else "whole"
-    answer = ask(gateway, road, asking(road.model(f"{case}/{form}"), stream=stream))
+    answer = ask(gateway, road, asking(road.model(f"{case}/{FORMS[stream]}"), stream=stream))
 
     assert answer.status == 200, answer.body
     assert text_of(answer.body, stream=stream) == TEXT
