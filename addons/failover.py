@@ -264,6 +264,10 @@ class Sockets(Protocol):
         """Begins or ceases to take bytes from a connection; the kernel then tells its peer to wait."""
         ...
 
+    def unsent(self, connection: Connection) -> int:
+        """Bytes that the kernel has not taken, because the peer does not."""
+        ...
+
     def forget(self, connection: Connection) -> None:
         """Lets go of a connection that is closed."""
         ...
@@ -288,6 +292,12 @@ class HandlerSockets:
         elif not on and connection not in self._gates:
             self._gates[connection] = gate = asyncio.Event()
             io.reader.read = _gated(io.reader.read, gate)  # type: ignore[assignment, method-assign]
+
+    def unsent(self, connection: Connection) -> int:
+        io = self._handler.transports.get(connection)
+        if io is None or not isinstance(io.writer, asyncio.StreamWriter):
+            return 0
+        return io.writer.transport.get_write_buffer_size()
 
     def forget(self, connection: Connection) -> None:
         io = self._handler.transports.get(connection)
@@ -785,7 +795,7 @@ class GatewayStream(HttpStream):
             yield from self.next_try(Ending.TIMED_OUT, "no answer in time") if over else self.keep_alive()
 
     def on_silence(self) -> Commands:
-        if self in self.gateway.choked:
+        if self.gateway.is_unread(self):
             yield from self.hang_up("the client does not read")
         else:
             yield from self.cancel("idle")
@@ -1081,6 +1091,10 @@ class GatewayLayer(HttpLayer):
         if self.sockets and stream not in self.choked and self.backlog(stream) > _BACKLOG_BYTES:
             self.choked.add(stream)
             self.sockets.read(stream.context.server, on=False)
+
+    def is_unread(self, stream: GatewayStream) -> bool:
+        """Does what was said to this client wait, for whatever reason, to be read?"""
+        return stream in self.choked or bool(self.sockets and self.sockets.unsent(self.context.client))
 
     def backlog(self, stream: GatewayStream) -> int:
         """Bytes that wait for an HTTP/2 client to read; mitmproxy itself holds an HTTP/1 upstream back."""

@@ -34,6 +34,8 @@ class Peer:
     """The layer closed the connection."""
     stopped: bool = False
     """The layer reads no further for now."""
+    unsent: int = 0
+    """So many of the layer's bytes this peer does not take."""
 
     def says(self, data: bytes | str) -> None:
         self.book.play(events.DataReceived(self.connection, data.encode() if isinstance(data, str) else data))
@@ -137,6 +139,9 @@ class Playbook:
 
     def read(self, connection: Connection, on: bool) -> None:
         self._peers[connection].stopped = not on
+
+    def unsent(self, connection: Connection) -> int:
+        return self._peers[connection].unsent
 
     def forget(self, connection: Connection) -> None:
         self._peers.pop(connection, None)

@@ -414,6 +414,21 @@ def test_silence_in_mid_stream():
     assert_at_rest(book, hooks)
 
 
+def test_client_that_does_not_read_is_no_silence_of_the_channel():
+    """Its upstream is held back, so the silence is of its own making."""
+    book, hooks = asked("a")
+    upstream = book.opens("a")
+    upstream.says(STREAM + chunk("one"))
+    book.client.unsent = 70_000
+    book.passes(121)
+
+    assert upstream.closed
+    assert book.client.closed
+    assert hooks.errors == ["the client does not read"]
+    assert hooks.endings == [Ending.NOT_TRIED]
+    assert_at_rest(book, hooks)
+
+
 def test_events_that_the_client_does_not_see_are_progress_but_no_sign_of_life():
     book, _hooks = asked("a")
     upstream = book.opens("a")
