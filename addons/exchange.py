@@ -87,6 +87,8 @@ class Attempt:
     losses: tuple[Loss, ...] = ()
     request_body: bytes = b""
     """What went to the provider."""
+    renamed_body: bytes = b""
+    """The client's bytes with the model's name replaced: the very object in `request_body` when no more was changed."""
     hides_usage: bool = False
     """Usage was asked for without the client's knowledge, which shall not see it either."""
     response_body: bytes = b""

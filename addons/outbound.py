@@ -192,7 +192,7 @@ def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: Sign
     if not attempt.converted:
         body = exchange.body
         model = attempt.candidate.model
-        body = body if exchange.address.model else replace_string(body, "model", model)
+        body = attempt.renamed_body = body if exchange.address.model else replace_string(body, "model", model)
         attempt.request_body = _asking_usage(body, exchange, attempt, kind)
         attempt.hides_usage = attempt.request_body is not body
         return

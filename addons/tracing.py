@@ -147,12 +147,16 @@ def record(exchange: Exchange) -> dict[str, Json]:
 
 
 def bodies(exchange: Exchange) -> Mapping[str, bytes]:
-    """What went over the wires, as far as the operator wants it kept; a provider's bytes only where they differ."""
+    """What went over the wires, as far as the operator wants it kept; a provider's bytes only where they differ.
+
+    A request that differs in its model's name only is not kept twice: `splice.replace_string` makes it again from the
+    client's request and the attempt's model.
+    """
     kept: dict[str, bytes] = {}
     store, attempt = exchange.config.store, exchange.attempt
     if store.request_bodies:
         kept["request"] = exchange.body
-        if attempt and attempt.request_body != exchange.body:
+        if attempt and attempt.request_body is not attempt.renamed_body and attempt.request_body != exchange.body:
             kept["upstream_request"] = attempt.request_body
     if store.response_bodies:
         kept["response"] = exchange.response_body
