@@ -9,6 +9,7 @@ import signal
 from weakref import WeakSet
 
 from mitmproxy import ctx, http
+from mitmproxy.connection import ConnectionState
 from mitmproxy.utils import asyncio_utils
 
 from axonhub.addons.exchange import exchange_of
@@ -18,15 +19,16 @@ logger = logging.getLogger(__name__)
 
 _FLUSH_S = 0.1
 """The last bytes of an answer leave just after its flow is done."""
+_LOOK_S = 0.05
+
+_live: WeakSet[http.HTTPFlow] = WeakSet()
+"""Of the process, as its signals are: when the script is loaded again, requests of before go on to run."""
 
 
 class Draining:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._live: WeakSet[http.HTTPFlow] = WeakSet()
         self._asked = False
-        self._quiet = asyncio.Event()
-        """Set while nothing runs."""
 
     def running(self) -> None:
         loop = asyncio.get_running_loop()
@@ -38,19 +40,13 @@ class Draining:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if exchange_of(flow) is not None:
-            self._live.add(flow)
-            self._quiet.clear()
+            _live.add(flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        self._ended(flow)
+        _live.discard(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        self._ended(flow)
-
-    def _ended(self, flow: http.HTTPFlow) -> None:
-        self._live.discard(flow)
-        if not self._live:
-            self._quiet.set()
+        _live.discard(flow)
 
     def _on_signal(self) -> None:
         if self._asked:
@@ -63,13 +59,24 @@ class Draining:
         if (proxyserver := ctx.master.addons.get("proxyserver")) is not None:
             await proxyserver.servers.update([])
         limit_s = self._settings.config.server.drain_timeout_s
-        if self._live:
-            logger.info("Stopping: %d running requests may finish within %g s.", len(self._live), limit_s)
+        if running := _running():
+            logger.info("Stopping: %d running requests may finish within %g s.", running, limit_s)
         try:
             async with asyncio.timeout(limit_s):
-                if self._live:
-                    await self._quiet.wait()
+                while _running():
+                    await asyncio.sleep(_LOOK_S)  # noqa: ASYNC110  # no event tells it, see `_is_over`
                 await asyncio.sleep(_FLUSH_S)
         except TimeoutError:
-            logger.warning("Stopping: %d requests did not finish in time and are cut.", len(self._live))
+            logger.warning("Stopping: %d requests did not finish in time and are cut.", _running())
         ctx.master.shutdown()
+
+
+def _running() -> int:
+    return sum(not _is_over(flow) for flow in list(_live))
+
+
+def _is_over(flow: http.HTTPFlow) -> bool:
+    """Also of a flow whose end no addon was told: it came while the script was being loaded again, or is broken."""
+    gone = flow.client_conn.state is ConnectionState.CLOSED
+    answered = flow.response is not None and flow.response.timestamp_end is not None
+    return gone or answered or flow.error is not None

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,16 +116,7 @@ def test_running_stream_is_finished_before_the_end(
 ) -> None:
     gateway = start(config, way=way)
     release = threading.Event()
-    whole = anthropic(lambda conversation: Turn(text="The last words."), upstreams.refusals)
-
-    def slow(request: object) -> Reply:
-        reply = whole(request)  # type: ignore[arg-type]
-        assert isinstance(reply, Reply)
-        assert not isinstance(reply.body, bytes)
-        head, *rest = reply.body
-        return event_stream([head, Hold(release), *rest])
-
-    upstreams.anthropic.script = slow
+    upstreams.anthropic.script = held_in_the_middle(upstreams, release)
     body = messages_body(stream=True)
     with calling(gateway.port, "POST", "/anthropic/v1/messages", ANTHROPIC_HEADERS, body) as live:
         live.until(b"message_start")
@@ -135,6 +127,45 @@ def test_running_stream_is_finished_before_the_end(
     gateway.stop()
 
     assert b"message_stop" in rest
+
+
+def held_in_the_middle(upstreams: Upstreams, release: threading.Event) -> Callable[[object], Reply]:
+    whole = anthropic(lambda conversation: Turn(text="The last words."), upstreams.refusals)
+
+    def slow(request: object) -> Reply:
+        reply = whole(request)  # type: ignore[arg-type]
+        assert isinstance(reply, Reply)
+        assert not isinstance(reply.body, bytes)
+        head, *rest = reply.body
+        return event_stream([head, Hold(release), *rest])
+
+    return slow
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["good edit", "broken edit"])
+def test_stream_of_before_an_edit_of_the_script_is_finished_and_holds_nobody_up(
+    start: StartGateway, config: Config, upstreams: Upstreams, tmp_path: Path, broken: bool
+) -> None:
+    checkout = copy_of_the_checkout(tmp_path)
+    script = checkout / "addons" / "axonhub.py"
+    gateway = start(config, checkout=checkout)
+    gateway.expected_faults += ["Traceback (most recent call last)", "Addon error"] if broken else []
+    release = threading.Event()
+    upstreams.anthropic.script = held_in_the_middle(upstreams, release)
+    loaded = gateway.log().count("Loading script")
+    body = messages_body(stream=True)
+    with calling(gateway.port, "POST", "/anthropic/v1/messages", ANTHROPIC_HEADERS, body) as live:
+        live.until(b"message_start")
+        script.write_text("this is no Python\n" if broken else f"{script.read_text()}\n# edited\n")
+        gateway.wait_until(lambda: gateway.log().count("Loading script") > loaded, "the script is loaded again")
+        gateway.terminate()
+        gateway.wait_until(lambda: not takes_connections(gateway.port), "no new connections are taken")
+        release.set()
+        rest = live.rest()
+    gateway.stop()
+
+    assert b"message_stop" in rest
+    assert "did not finish in time" not in gateway.log()
 
 
 def takes_connections(port: int) -> bool:
@@ -148,9 +179,7 @@ def takes_connections(port: int) -> bool:
 @pytest.mark.parametrize("way", ["mitmdump", "mitmweb"])
 def test_broken_script_reaches_no_upstream(start: StartGateway, tmp_path: Path, way: str) -> None:
     """mitmproxy takes a script's addons away when its file changes, before it sees that the new one is broken."""
-    checkout = tmp_path / "checkout"
-    for folder in ("addons", "transformers"):
-        shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    checkout = copy_of_the_checkout(tmp_path)
     script = checkout / "addons" / "axonhub.py"
     with Upstream(anthropic(lambda conversation: Turn(text="hi"), [])) as upstream:
         gateway = start(config_of([anthropic_channel(upstream)]), way=way, checkout=checkout)
@@ -171,6 +200,13 @@ def test_broken_script_reaches_no_upstream(start: StartGateway, tmp_path: Path, 
         assert upstream.connections == 0
 
 
+def copy_of_the_checkout(folder: Path) -> Path:
+    checkout = folder / "checkout"
+    for part in ("addons", "transformers"):
+        shutil.copytree(ROOT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return checkout
+
+
 def is_refused(port: int) -> bool:
     return not answers_well(port, "/anthropic/v1/messages")
 
@@ -185,9 +221,7 @@ def answers_well(port: int, target: str) -> bool:
 
 
 def test_good_edit_of_the_script_goes_on_serving(start: StartGateway, tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
-    for folder in ("addons", "transformers"):
-        shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    checkout = copy_of_the_checkout(tmp_path)
     script = checkout / "addons" / "axonhub.py"
     with Upstream(anthropic(lambda conversation: Turn(text="hi"), [])) as upstream:
         gateway = start(config_of([anthropic_channel(upstream)]), checkout=checkout)
