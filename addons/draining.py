@@ -63,8 +63,8 @@ class Draining:
             logger.info("Stopping: %d running requests may finish within %g s.", running, limit_s)
         try:
             async with asyncio.timeout(limit_s):
-                while _running():
-                    await asyncio.sleep(_LOOK_S)  # noqa: ASYNC110  # no event tells it, see `_is_over`
+                while _running():  # noqa: ASYNC110  # no event tells it, see `_is_over`
+                    await asyncio.sleep(_LOOK_S)
                 await asyncio.sleep(_FLUSH_S)
         except TimeoutError:
             logger.warning("Stopping: %d requests did not finish in time and are cut.", _running())

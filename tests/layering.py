@@ -60,8 +60,8 @@ TABLE = {
     ),
     # What the hook modules stand on.
     "ground": Row(
-        "addons.answers addons.dispatch addons.failover addons.indexed_headers addons.internal addons.replies "
-        "addons.settings addons.whole_answers",
+        "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
+        "addons.replies addons.settings addons.whole_answers",
         "hub machinery domain registries channels store steps ground",
         "h2 mitmproxy orjson pydantic uvicorn",
     ),
@@ -96,7 +96,7 @@ IMPURE = frozenset(
 """What transformers, being bytes and values only, does not import of the standard library."""
 
 ENVIRONMENT_READER = "addons.config"
-INNER_NAMES_USER = ("addons.failover", "mitmproxy")
+INNER_NAMES_USER = ("addons.failover.names", "mitmproxy")
 """The one module that may use the inner names of a library."""
 
 

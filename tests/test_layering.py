@@ -51,7 +51,7 @@ def test_faultless_sources_pass():
         ("transformers.sse", "import json, re\nimport orjson\nfrom axonhub.transformers.hub import parts"),
         ("addons.channels.bedrock", "import botocore.auth\nfrom axonhub.addons.channels.kinds import ChannelType"),
         ("addons.store.journal", "import tinydb, threading"),
-        ("addons.failover", "from mitmproxy.proxy.layers.http._events import ErrorCode"),
+        ("addons.failover.names", "from mitmproxy.proxy.layers.http._events import ErrorCode"),
         ("addons.selection", "from axonhub.addons.strategies.weighted import score\nimport mitmproxy.http"),
         ("addons.axonhub", "from axonhub.addons import inbound, outbound, commands"),
         ("addons.config", "import os\nx = os.environ['HOME']"),
@@ -110,6 +110,7 @@ def test_allowed(module: str, source: str):
         ("addons.inbound", "from axonhub.addons import outbound", ":1: imports its sibling addons.outbound"),
         ("addons.inbound", "from axonhub.addons import commands", ":1: imports addons.commands (surface), which hooks"),
         ("addons.inbound", "from mitmproxy.proxy.layers.http._events import x", "_events, a private name"),
+        ("addons.failover.stream", "from mitmproxy.proxy.layers.http._events import x", "_events, a private name"),
         (
             "addons.commands",
             "from axonhub.addons.inbound import x",

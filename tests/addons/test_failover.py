@@ -17,6 +17,8 @@ from mitmproxy.proxy.server import ConnectionIO
 
 from axonhub.addons import failover
 from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, last_try
+from axonhub.addons.failover.sockets import HandlerSockets
+from axonhub.addons.failover.stream import discreet
 from axonhub.transformers.hub.failures import Failure
 from tests.addons.playbook import Peer, Playbook
 
@@ -890,7 +892,7 @@ def test_nothing_that_was_sent_gets_into_the_log():
 
 
 def test_discreet_text():
-    assert failover.discreet("""bad line: b'a\\'b"c' and b"d'e" end""") == "bad line: b'…' and b'…' end"
+    assert discreet("""bad line: b'a\\'b"c' and b"d'e" end""") == "bad line: b'…' and b'…' end"
 
 
 # -- HTTP/2 clients: many requests on one connection
@@ -1191,7 +1193,7 @@ def test_connection_that_is_held_is_read_no_further():
     async def play() -> tuple[bool, bytes, bytes]:
         connection, reader = Server(address=("127.0.0.1", 1)), asyncio.StreamReader()
         handler = SimpleNamespace(transports={connection: ConnectionIO(reader=reader)}, max_conns=None)
-        sockets = failover.HandlerSockets(handler)  # type: ignore[arg-type]
+        sockets = HandlerSockets(handler)  # type: ignore[arg-type]
         reader.feed_data(b"early")
         sockets.read(connection, on=False)
         sockets.read(connection, on=False)

@@ -1,0 +1,131 @@
+"""HTTP connections as a gateway needs them: mitmproxy refuses some that are harmless, and bears some for ever."""
+
+import re
+
+import h2.events
+from mitmproxy.proxy import commands, events, layer
+
+from axonhub.addons.failover.contract import limits
+from axonhub.addons.failover.names import (
+    ErrorCode,
+    Http1Client,
+    Http1Connection,
+    Http1Server,
+    Http2Server,
+    ReceiveHttp,
+    RequestProtocolError,
+    ResponseData,
+    ResponseProtocolError,
+)
+
+type Commands = layer.CommandGenerator[None]
+
+_BLANK_LINE = re.compile(rb"\n\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\D")
+
+
+class TolerantHttp1(Http1Connection):
+    """What both sides have in common."""
+
+    def read_body(self, event: events.Event) -> Commands:
+        try:
+            yield from super().read_body(event)
+        except NotImplementedError:  # a body that ends in trailers; they mean nothing to anyone here
+            assert self.stream_id is not None
+            yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
+            is_request = isinstance(self, Http1Server)
+            yield from self.mark_done(request=is_request, response=not is_request)
+
+    def flooded(self) -> bool:
+        """Is the unfinished header block over the limit? mitmproxy itself has none."""
+        most = limits.header_bytes
+        return len(self.buf) > most and _BLANK_LINE.search(bytes(self.buf)[:most]) is None
+
+
+class GatewayHttp1Server(TolerantHttp1, Http1Server):
+    """Towards the client: header blocks have limits in size and time."""
+
+    swallowed = 0
+
+    @property
+    def in_headers(self) -> bool:
+        """Has a header block begun that has not ended, or one that is refused already?"""
+        return bool(self.buf) if self.state == self.read_headers else self.state == self.swallow
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        if isinstance(event, events.ConnectionClosed):
+            yield commands.CloseConnection(self.conn)  # mitmproxy would log what had come, keys and all
+        elif self.flooded():
+            yield from self.refuse_headers()
+        else:
+            yield from super().read_headers(event)
+
+    def refuse_headers(self) -> Commands:
+        first_line = bytes(self.buf).partition(b"\r\n")[0]
+        self.state = self.swallow
+        if limits.refuse_headers:
+            yield commands.SendData(self.conn, limits.refuse_headers(first_line))
+        yield commands.CloseTcpConnection(self.conn, half_close=True)
+
+    def swallow(self, event: events.Event) -> Commands:
+        """Reads on for a while: a connection closed with bytes unread would take our answer with it."""
+        self.swallowed += len(self.buf)
+        self.buf.maybe_extract_at_most(len(self.buf))
+        if isinstance(event, events.ConnectionClosed) or self.swallowed > limits.discard_bytes:
+            yield commands.CloseConnection(self.conn)
+
+
+class GatewayHttp1Client(TolerantHttp1, Http1Client):
+    """Towards the upstream: interim answers are passed over, header blocks have a limit."""
+
+    def read_body(self, event: events.Event) -> Commands:
+        """What one read brings is one piece, however many chunks it came in."""
+        pieces: list[bytes] = []
+        for command in super().read_body(event):
+            if isinstance(command, ReceiveHttp) and isinstance(command.event, ResponseData):
+                pieces.append(command.event.data)
+                continue
+            if pieces:
+                yield self.received(pieces)
+                pieces = []
+            yield command
+        if pieces:
+            yield self.received(pieces)
+
+    def received(self, pieces: list[bytes]) -> ReceiveHttp:
+        assert self.stream_id is not None
+        return ReceiveHttp(ResponseData(self.stream_id, b"".join(pieces)))
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        while _INTERIM.match(bytes(self.buf)) and self.buf.maybe_extract_lines():
+            pass
+        if self.flooded() and self.stream_id is not None:
+            yield commands.CloseConnection(self.conn)
+            flood = ResponseProtocolError(self.stream_id, "endless headers", ErrorCode.GENERIC_SERVER_ERROR)
+            yield ReceiveHttp(flood)
+        else:
+            yield from super().read_headers(event)
+
+
+class GatewayHttp2Server(Http2Server):
+    """Towards the client: no reset is lost."""
+
+    def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+        if isinstance(event, h2.events.StreamReset) and event.stream_id not in self.streams:
+            # mitmproxy has forgotten the stream already when the end of its request came in the same read.
+            reset = RequestProtocolError(event.stream_id, "stream reset by client", ErrorCode.CANCEL)
+            yield ReceiveHttp(reset)
+            return False
+        return (yield from super().handle_h2_event(event))
+
+
+def adopt(fresh: layer.Layer) -> None:
+    """Puts our class in the place of mitmproxy's, on a connection that has seen no byte yet."""
+    if type(fresh) is Http1Server:
+        fresh.__class__ = GatewayHttp1Server
+        fresh.state = fresh.read_headers
+    elif type(fresh) is Http1Client:
+        fresh.__class__ = GatewayHttp1Client
+        fresh.state = fresh.read_headers
+    elif type(fresh) is Http2Server:
+        fresh.__class__ = GatewayHttp2Server

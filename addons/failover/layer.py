@@ -1,0 +1,250 @@
+"""One client connection: mitmproxy's HTTP layer with our streams, one timer and a memory that does not grow."""
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import cast
+
+from mitmproxy import ctx
+from mitmproxy.connection import Client, Connection, ConnectionState
+from mitmproxy.proxy import commands, events, layer
+
+from axonhub.addons.dispatch import Dispatch, RestHook
+from axonhub.addons.failover.connections import GatewayHttp1Server, adopt
+from axonhub.addons.failover.contract import limits
+from axonhub.addons.failover.names import (
+    GetHttpConnectionCompleted,
+    Http2Server,
+    HttpLayer,
+    RegisterHttpConnection,
+)
+from axonhub.addons.failover.outbox import Outbox
+from axonhub.addons.failover.sockets import HandlerSockets, Sockets
+from axonhub.addons.failover.stream import Deadline, GatewayStream, discreet
+from axonhub.addons.failover.twins import forked
+
+type Commands = layer.CommandGenerator[None]
+
+_aliases = itertools.count(1 << 40)
+_BACKLOG_BYTES = 256 * 1024
+"""So much may wait for an HTTP/2 client to read it before its upstream is read no further."""
+
+
+def install(next_layer: layer.NextLayer) -> None:
+    """For the `next_layer` hook: lets mitmproxy choose its layers, then puts ours in place of its HTTP layer."""
+    if next_layer.layer is None:
+        ctx.master.addons.get("nextlayer").next_layer(next_layer)
+    for each in next_layer.context.layers:
+        if type(each) is HttpLayer:
+            dispatch = ctx.master.addons if isinstance(ctx.master.addons, Dispatch) else None
+            make_ours(each, _sockets(next_layer.context.client), dispatch)
+
+
+def make_ours(plain: HttpLayer, sockets: Sockets | None = None, dispatch: Dispatch | None = None) -> "GatewayLayer":
+    """Puts our class in the place of mitmproxy's, in a layer that has seen no event yet."""
+    plain.__class__ = GatewayLayer
+    ours = cast(GatewayLayer, plain)
+    ours.sockets, ours.dispatch = sockets, dispatch
+    ours.choked, ours.timers, ours.alarms = set(), set(), {}
+    return ours
+
+
+def _sockets(client: Client) -> HandlerSockets | None:
+    handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
+    return HandlerSockets(handler) if handler else None
+
+
+class GatewayLayer(HttpLayer):
+    """mitmproxy's HTTP layer with our streams, one timer and a memory that does not grow."""
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    sockets: Sockets | None
+    """None: nobody can stop an upstream."""
+    dispatch: Dispatch | None
+    """None: mitmproxy runs the hooks."""
+    choked: set[GatewayStream]
+    """Streams whose upstream is not read because the client has too much to read already."""
+    timers: set[commands.RequestWakeup]
+    """Not fired yet; as a rule one."""
+    armed = inf
+    """When the next of them fires, in monotonic seconds."""
+    alarms: dict[commands.RequestWakeup, float]
+    """When the layers of connections want to be woken: HTTP/2 sends pings."""
+    block_began: float | None = None
+    """When the header block began that is under way."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        outbox = Outbox()
+        for command in self._ran(event):
+            if isinstance(command, commands.SendData):
+                if full := outbox.add(command):
+                    yield full
+                continue
+            if isinstance(command, commands.RequestWakeup):
+                self.alarms[command] = self.clock() + command.delay
+                continue
+            if isinstance(command, commands.Log):
+                command.message = discreet(command.message)
+            if last := outbox.take():
+                yield last
+            yield command
+        if last := outbox.take():
+            yield last
+        if self.choked:
+            self.release()
+        yield from self.arm()
+
+    def _ran(self, event: events.Event) -> Commands:
+        """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""
+        if isinstance(event, events.HookCompleted) and isinstance(event.command, RestHook):
+            event = events.HookCompleted(event.command.hook)
+        due = deque((event,))
+        while due:
+            for command in self._handled(due.popleft()):
+                if self.dispatch is None or not isinstance(command, commands.StartHook):
+                    yield command
+                elif (rest := self.dispatch.begin(command)) is None:
+                    due.append(events.HookCompleted(command))
+                else:
+                    yield RestHook.of(command, rest)
+
+    def _handled(self, event: events.Event) -> Commands:
+        if isinstance(event, events.Wakeup) and event.command in self.timers:
+            self.timers.discard(event.command)
+            self.armed = inf
+            yield from self.wake()
+        elif isinstance(event, events.ConnectionEvent) and self.is_forgotten(event.connection):
+            return
+        else:
+            yield from super()._handle_event(event)
+            if isinstance(event, events.Start):
+                adopt(self.connections[self.context.client])
+
+    def make_stream(self, stream_id: int) -> Commands:
+        self.prune()
+        stream = self.streams[stream_id] = GatewayStream(forked(self.context), stream_id)
+        stream.gateway = self
+        yield from self.event_to_child(stream, events.Start())
+
+    def register(self, stream: GatewayStream) -> None:
+        """Gives the stream a fresh id for its next try."""
+        stream.alias = next(_aliases)
+        self.streams[stream.alias] = stream
+
+    def register_connection(self, command: RegisterHttpConnection) -> Commands:
+        if command.connection in self.waiting_for_establishment:
+            adopt(self.connections[command.connection].context.layers[-1])
+            yield from super().register_connection(command)
+
+    # -- memory
+
+    def prune(self) -> None:
+        """Forgets server connections that are closed or never came to be, and streams that broke."""
+        for connection in [each for each in self.connections if self.is_dead(each)]:
+            self.forget_alarms(self.connections.pop(connection))
+            if self.sockets:
+                self.sockets.forget(connection)
+        broken = [key for key, each in self.streams.items() if each.client_state == each.state_errored]
+        for stream_id in broken:
+            del self.streams[stream_id]
+
+    def forget_alarms(self, gone: layer.Layer) -> None:
+        for alarm in [each for each in self.alarms if self.command_sources.get(each) is gone]:
+            del self.alarms[alarm], self.command_sources[alarm]
+
+    def is_dead(self, connection: Connection) -> bool:
+        if connection is self.context.client or connection in self.waiting_for_establishment:
+            return False
+        return bool(connection.error) or connection.state is ConnectionState.CLOSED
+
+    def is_forgotten(self, connection: Connection) -> bool:
+        """An upstream that we closed and pruned may still report its end."""
+        return connection not in self.connections and connection is not self.context.server
+
+    # -- time
+
+    def waiting(self) -> set[GatewayStream]:
+        streams = self.streams.values()
+        return {each for each in streams if isinstance(each, GatewayStream) and each.deadline is not None}
+
+    def header_deadline(self) -> float:
+        server = self.connections.get(self.context.client)
+        if not (isinstance(server, GatewayHttp1Server) and server.in_headers):
+            self.block_began = None
+            return inf
+        if self.block_began is None:
+            self.block_began = self.clock()
+        return self.block_began + limits.header_timeout_s
+
+    def wake(self) -> Commands:
+        now = self.clock()
+        for stream in self.waiting():
+            if stream.deadline is None or stream.deadline > now:
+                continue
+            stream.deadline = None
+            if stream.connecting:
+                yield from self.abandon_connect(stream, "connect time-out")
+            else:
+                yield from self.event_to_child(stream, Deadline())
+        for alarm in [each for each, due in self.alarms.items() if due <= now]:
+            del self.alarms[alarm]
+            yield from super()._handle_event(events.Wakeup(alarm))
+        if now >= self.header_deadline():
+            yield from self.close_idler()
+
+    def close_idler(self) -> Commands:
+        server = self.connections[self.context.client]
+        assert isinstance(server, GatewayHttp1Server)
+        server.state = server.done
+        yield commands.CloseConnection(self.context.client)
+
+    def abandon_connect(self, stream: GatewayStream, reason: str) -> Commands:
+        """Tells the stream at once; the connection is closed when nobody else waits for it."""
+        command = stream.connecting
+        assert command
+        pending = self.waiting_for_establishment.items()
+        connection, waiters = next(each for each in pending if any(one is command for one in each[1]))
+        waiters[:] = [each for each in waiters if each is not command]
+        del self.command_sources[command]
+        if not waiters:
+            yield commands.CloseConnection(connection)
+        yield from self.event_to_child(stream, GetHttpConnectionCompleted(command, (None, reason)))
+
+    def arm(self) -> Commands:
+        streams = cast(Iterable[GatewayStream], self.streams.values())
+        deadlines = [each.deadline for each in streams if each.deadline is not None]
+        earliest = min(*deadlines, *self.alarms.values(), self.header_deadline(), inf)
+        if earliest < self.armed:
+            self.armed = earliest
+            timer = commands.RequestWakeup(max(0.0, earliest - self.clock()))
+            self.timers.add(timer)
+            yield timer
+
+    # -- slow clients
+
+    def watch_backlog(self, stream: GatewayStream) -> None:
+        if self.sockets and stream not in self.choked and self.backlog(stream) > _BACKLOG_BYTES:
+            self.choked.add(stream)
+            self.sockets.read(stream.context.server, on=False)
+
+    def is_unread(self, stream: GatewayStream) -> bool:
+        """Does what was said to this client wait, for whatever reason, to be read?"""
+        return stream in self.choked or bool(self.sockets and self.sockets.unsent(self.context.client))
+
+    def backlog(self, stream: GatewayStream) -> int:
+        """Bytes that wait for an HTTP/2 client to read; mitmproxy itself holds an HTTP/1 upstream back."""
+        server = self.connections.get(self.context.client)
+        if not isinstance(server, Http2Server):
+            return 0
+        return sum(len(each.data) for each in server.h2_conn.stream_buffers.get(stream.stream_id, ()))
+
+    def release(self) -> None:
+        """Reads on where the client has caught up."""
+        assert self.sockets
+        free = {each for each in self.choked if self.backlog(each) <= _BACKLOG_BYTES // 2}
+        self.choked.difference_update(free)
+        still = {each.context.server for each in self.choked}
+        for connection in {each.context.server for each in free} - still:
+            self.sockets.read(connection, on=True)

@@ -1,0 +1,60 @@
+"""mitmproxy's inner names, all that we use: nothing promises that they stay. The only file that imports them.
+
+A new minor of mitmproxy that moves or changes one of these needs a change here and a run of `scripts/minors`.
+"""
+
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    GetHttpConnection,
+    GetHttpConnectionCompleted,
+    HttpLayer,
+    HttpStream,
+    RegisterHttpConnection,
+    SendHttp,
+)
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    HttpEvent,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    ResponseTrailers,
+)
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHook, HttpResponseHeadersHook
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server
+from mitmproxy.proxy.layers.http._http2 import Http2Server
+
+__all__ = [
+    "DropStream",
+    "ErrorCode",
+    "GetHttpConnection",
+    "GetHttpConnectionCompleted",
+    "Http1Client",
+    "Http1Connection",
+    "Http1Server",
+    "Http2Server",
+    "HttpErrorHook",
+    "HttpEvent",
+    "HttpLayer",
+    "HttpRequestHook",
+    "HttpResponseHeadersHook",
+    "HttpStream",
+    "ReceiveHttp",
+    "RegisterHttpConnection",
+    "RequestData",
+    "RequestEndOfMessage",
+    "RequestHeaders",
+    "RequestProtocolError",
+    "ResponseData",
+    "ResponseEndOfMessage",
+    "ResponseHeaders",
+    "ResponseProtocolError",
+    "ResponseTrailers",
+    "SendHttp",
+]

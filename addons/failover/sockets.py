@@ -1,0 +1,72 @@
+"""The sockets of one client connection and of its upstreams: to be read or not, and what waits in them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy.server import ConnectionHandler
+
+from axonhub.addons.failover.contract import limits
+
+type Read = Callable[[int], Coroutine[Any, Any, bytes]]
+
+
+class Sockets(Protocol):
+    """What mitmproxy keeps from its layers."""
+
+    def read(self, connection: Connection, on: bool) -> None:
+        """Begins or ceases to take bytes from a connection; the kernel then tells its peer to wait."""
+        ...
+
+    def unsent(self, connection: Connection) -> int:
+        """Bytes that the kernel has not taken, because the peer does not."""
+        ...
+
+    def forget(self, connection: Connection) -> None:
+        """Lets go of a connection that is closed."""
+        ...
+
+
+class HandlerSockets:
+    """The sockets of one client connection and of its upstreams."""
+
+    def __init__(self, handler: ConnectionHandler) -> None:
+        self._handler = handler
+        self._gates: WeakKeyDictionary[Connection, asyncio.Event] = WeakKeyDictionary()
+        """Of connections that are not read."""
+        handler.max_conns = defaultdict(lambda: asyncio.Semaphore(limits.upstream_connections))
+
+    def read(self, connection: Connection, on: bool) -> None:
+        io = self._handler.transports.get(connection)
+        if io is None or not isinstance(io.reader, asyncio.StreamReader):
+            return
+        if on and connection in self._gates:
+            self._gates.pop(connection).set()
+            del io.reader.read  # uncovers the method
+        elif not on and connection not in self._gates:
+            self._gates[connection] = gate = asyncio.Event()
+            io.reader.read = _gated(io.reader.read, gate)  # type: ignore[assignment, method-assign]
+
+    def unsent(self, connection: Connection) -> int:
+        io = self._handler.transports.get(connection)
+        if io is None or not isinstance(io.writer, asyncio.StreamWriter):
+            return 0
+        return io.writer.transport.get_write_buffer_size()
+
+    def forget(self, connection: Connection) -> None:
+        io = self._handler.transports.get(connection)
+        if io and (io.handler is None or io.handler.done()):
+            del self._handler.transports[connection]
+
+
+def _gated(read: Read, gate: asyncio.Event) -> Read:
+    """Waits before it reads. A reader that is not read stops its transport, and so the peer."""
+
+    async def gated(size: int = -1) -> bytes:
+        await gate.wait()
+        return await read(size)
+
+    return gated

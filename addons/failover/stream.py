@@ -1,0 +1,521 @@
+"""One client request and its tries. The states that it goes through are drawn in the package's docstring."""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Protocol
+
+from mitmproxy import http
+from mitmproxy.connection import Connection, Server
+from mitmproxy.flow import Error
+from mitmproxy.net.http.validate import validate_headers
+from mitmproxy.proxy import commands, events, layer
+
+from axonhub.addons.failover.contract import (
+    AttemptHook,
+    Ending,
+    LateAnswerHook,
+    Pipe,
+    RequestTooLargeHook,
+    Try,
+    last_try,
+    limits,
+)
+from axonhub.addons.failover.names import (
+    DropStream,
+    ErrorCode,
+    GetHttpConnection,
+    HttpErrorHook,
+    HttpEvent,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    HttpStream,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    ResponseTrailers,
+    SendHttp,
+)
+from axonhub.addons.failover.twins import twin
+from axonhub.transformers.hub.failures import Failure, FailureKind
+
+type Commands = layer.CommandGenerator[None]
+
+_FAILURES = {
+    Ending.DISCONNECTED: Failure(FailureKind.NETWORK, "The provider broke off before its answer was complete."),
+    Ending.TIMED_OUT: Failure(FailureKind.TIMEOUT, "The provider fell silent before its answer was complete."),
+}
+"""What the client hears of an upstream that fails after commit."""
+_PATIENCE_BYTES = 64 * 1024
+"""A refused request's body is read up to here before the refusal is sent, so that its connection can be kept."""
+_LINGER_S = 0.25
+"""An upstream that said all gets so long to end its message, so that its connection can be kept."""
+_CLOSED = ("server closed connection", "peer closed connection", "HTTP/2 connection closed")
+"""mitmproxy's words for an upstream connection that ended without a word about a request."""
+_BYTES_LITERAL = re.compile(r"""b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
+
+
+@dataclass
+class Deadline(events.Event):
+    """A stream's deadline has come."""
+
+
+class Connect(GetHttpConnection):
+    """As mitmproxy's own, but an earlier failed connection to the same address does not stand for a new one."""
+
+    __hash__ = GetHttpConnection.__hash__
+
+    def connection_spec_matches(self, connection: Connection) -> bool:
+        return not connection.error and super().connection_spec_matches(connection)
+
+
+class Gateway(Protocol):
+    """What a stream needs of the client connection that it belongs to."""
+
+    clock: Callable[[], float]
+
+    @property
+    def connections(self) -> Mapping[Connection, layer.Layer]: ...
+
+    def register(self, stream: "GatewayStream") -> None: ...
+    def abandon_connect(self, stream: "GatewayStream", reason: str) -> Commands: ...
+    def watch_backlog(self, stream: "GatewayStream") -> None: ...
+    def is_unread(self, stream: "GatewayStream") -> bool: ...
+
+
+class GatewayStream(HttpStream):
+    """One client request and its tries."""
+
+    gateway: Gateway
+    alias: int | None = None
+    attempt: Try | None = None
+    connecting: Connect | None = None
+    reused = False
+    """The try went out on a connection that had been kept."""
+    deadline: float | None = None
+    """Monotonic seconds, when `Deadline` is due; None: nothing is waited for."""
+    patience = inf
+    """When the present wait is over. The deadline may come before, for a keep-alive."""
+    quiet_since = 0.0
+    """When the client last heard anything, or had said all."""
+    greeted = False
+    """The client has a head already, and hears keep-alives."""
+    held: list[bytes]
+    seen = 0
+    """Bytes of the upstream's answer to this try, while it is held."""
+    discarded = 0
+    progress = 0
+
+    @property
+    def pipe(self) -> Pipe | None:
+        return self.attempt.pipe if self.attempt else None
+
+    @property
+    def waits_for_answer(self) -> bool:
+        """A try is out, and the client has seen nothing of its answer."""
+        waiting = (self.state_wait_for_response_headers, self.state_hold, self.state_whole)
+        return self.attempt is not None and self.server_state in waiting
+
+    # -- events
+
+    def handle_event(self, event: events.Event) -> Commands:
+        if self.connecting and isinstance(event, RequestProtocolError):
+            return self.abandoned(event)
+        return super().handle_event(event)
+
+    def abandoned(self, event: RequestProtocolError) -> Commands:
+        """While a connect is awaited the layer sleeps, and keeps the event for later."""
+        yield from super().handle_event(event)
+        if self.connecting:
+            yield from self.gateway.abandon_connect(self, "the client left")
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, Deadline):
+            yield from self.on_deadline()
+        elif isinstance(event, HttpEvent) and event.stream_id not in (self.stream_id, self.alias):
+            return  # of a try that was given up
+        else:
+            yield from super()._handle_event(event)
+
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
+        # Copies, here and of the answer: the connection's own layer decides by what was really said whether it ends.
+        own = RequestHeaders(event.stream_id, twin(event.request), event.end_stream, event.replay_flow)
+        yield from super().state_wait_for_request_headers(own)
+        if self.client_state == self.state_consume_request_body:
+            self.deadline = self.gateway.clock() + limits.body_silence_s
+
+    def state_consume_request_body(self, event: events.Event) -> Commands:
+        """Keeps the body for every try; a body that is refused already is dropped as it comes."""
+        if isinstance(event, RequestData):
+            self.deadline = self.gateway.clock() + limits.body_silence_s
+            yield from self.discard(event) if self.flow.response else self.keep(event)
+        elif isinstance(event, RequestEndOfMessage):
+            self.deadline, self.quiet_since = None, self.gateway.clock()
+            self.flow.request.timestamp_end = time.time()
+            self.flow.request.data.content = bytes(self.request_body_buf)
+            self.request_body_buf.clear()
+            self.client_state = self.state_done
+            if self.server_state == self.state_done:  # refused and answered already
+                self.flow.live = False
+                yield DropStream(self.stream_id)
+            else:
+                yield HttpRequestHook(self.flow)
+                yield from self.attempts()
+
+    def keep(self, event: RequestData) -> Commands:
+        self.request_body_buf += event.data
+        if len(self.request_body_buf) > limits.body_bytes:
+            self.request_body_buf.clear()
+            yield RequestTooLargeHook(self.flow)
+            self.flow.response = self.flow.response or _own_failure(413, "The request's body is too large.")
+            yield from self.refuse_early()
+
+    def discard(self, event: RequestData) -> Commands:
+        self.discarded += len(event.data)
+        if self.discarded > _PATIENCE_BYTES:
+            yield from self.refuse_early()
+        if self.discarded > limits.discard_bytes:
+            yield from self.hang_up("a refused body does not end")
+
+    def refuse_early(self) -> Commands:
+        """Answers before the body has come: the client learns at once, and nothing is kept of what still comes."""
+        if self.flow.response and self.server_state != self.state_done:
+            self.flow.response.headers["connection"] = "close"
+            yield from self.send_response()
+            yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+    # -- tries
+
+    def attempts(self) -> Commands:
+        """Asks the addon, tries, and asks again until there is an answer or a request is on its way."""
+        while True:
+            if (yield from self.client_gone()):
+                return
+            before = last_try(self.flow)
+            yield AttemptHook(self.flow)
+            if (yield from self.client_gone()):
+                return
+            if self.flow.response is None and last_try(self.flow) is before:
+                # The hook failed. The last try must not go out again, and the client must not wait for ever.
+                self.flow.response = _own_failure(500, "The gateway failed.")
+            if self.flow.response:
+                yield from self.answer()
+                return
+            if (yield from self.send_request()):
+                return
+
+    def answer(self) -> Commands:
+        """Sends `flow.response`, or what of it still fits a client who was greeted."""
+        assert self.flow.response
+        self.deadline = None
+        if not self.greeted:
+            if self.flow.request.method == "HEAD":
+                self.flow.response.data.content = b""  # its headers still tell of the content
+            yield from self.send_response()
+            return
+        yield LateAnswerHook(self.flow)
+        if content := self.flow.response.raw_content:
+            yield SendHttp(ResponseData(self.stream_id, content), self.context.client)
+        yield from self.send_response(already_streamed=True)
+
+    def client_gone(self) -> layer.CommandGenerator[bool]:
+        """Has the client left, or was the flow killed, while a hook ran? Then nothing is left of it after this."""
+        gone = yield from self.check_killed(True)
+        if gone:
+            yield from self.cancel("nobody listens")
+            yield from self.drop()
+            self.deadline = None
+            yield DropStream(self.stream_id)
+        return gone
+
+    def send_request(self) -> layer.CommandGenerator[bool]:
+        """True: the request is on its way, or nobody waits for it. False: no connection, and the try says why."""
+        attempt = self.attempt = last_try(self.flow)
+        assert attempt
+        self.response_body_buf.clear()
+        self.held, self.seen, self.progress = [], 0, 0
+        connection = yield from self.connect(attempt)
+        if connection is None:
+            return False
+        self.context.server = self.flow.server_conn = connection
+        if (yield from self.client_gone()):
+            if not self.reused and connection.alpn != b"h2":
+                yield commands.CloseConnection(connection)
+            return True
+        self.gateway.register(self)
+        yield from self.transmit(attempt, connection)
+        self.server_state = self.state_wait_for_response_headers
+        self.patience = self.gateway.clock() + attempt.first_event_timeout_s
+        self.wait()
+        return True
+
+    def connect(self, attempt: Try) -> layer.CommandGenerator[Server | None]:
+        request, server = self.flow.request, self.flow.server_conn
+        self.deadline = self.gateway.clock() + attempt.connect_timeout_s
+        address = (request.host, request.port)
+        self.connecting = Connect(address, request.scheme == "https", server.via, server.transport_protocol)
+        kept = {each for each in self.gateway.connections if each.connected}
+        connection: Server | None
+        connection, error = yield self.connecting
+        self.connecting, self.deadline = None, None
+        self.reused = connection in kept
+        if error:
+            self.give_up(Ending.UNREACHABLE, error)
+        return connection
+
+    def transmit(self, attempt: Try, connection: Connection) -> Commands:
+        assert self.alias is not None
+        request = twin(self.flow.request)
+        for name, value in attempt.headers.items():
+            request.headers[name] = value
+        content = request.raw_content
+        yield SendHttp(RequestHeaders(self.alias, request, not content), connection)
+        if content:
+            yield SendHttp(RequestData(self.alias, content), connection)
+        yield SendHttp(RequestEndOfMessage(self.alias), connection)
+
+    def give_up(self, ending: Ending, detail: str) -> None:
+        """Notes how this try ended. The flow's own error stays free: one there means that it was killed."""
+        assert self.attempt
+        self.attempt.ending, self.attempt.detail = ending, discreet(detail)
+        self.deadline = None
+        if ending is not Ending.WHOLE:
+            self.flow.response = None
+
+    def next_try(self, ending: Ending, detail: str, *, cancel: bool = True) -> Commands:
+        if cancel:
+            yield from self.cancel(detail)
+        yield from self.drop()
+        self.give_up(ending, detail)
+        yield from self.attempts()
+
+    def cancel(self, detail: str) -> Commands:
+        """Tells the upstream that nobody listens any more."""
+        if self.alias is not None and self.context.server in self.gateway.connections:
+            yield SendHttp(RequestProtocolError(self.alias, detail, ErrorCode.CANCEL), self.context.server)
+
+    def drop(self) -> Commands:
+        if self.alias is not None:
+            yield DropStream(self.alias)
+            self.alias = None
+
+    # -- the answer
+
+    def state_wait_for_response_headers(self, event: events.Event) -> Commands:
+        assert isinstance(event, ResponseHeaders)
+        try:
+            validate_headers(event.response)
+        except ValueError as error:
+            yield from self.next_try(Ending.DISCONNECTED, f"malformed headers: {error}")
+            return
+        self.flow.response = twin(event.response)
+        yield HttpResponseHeadersHook(self.flow)
+        if (yield from self.client_gone()):
+            return
+        self.server_state = self.state_hold if self.pipe else self.state_whole
+
+    def state_whole(self, event: events.Event) -> Commands:
+        """Reads an answer to its end and lets the addon judge it."""
+        assert self.flow.response
+        if isinstance(event, ResponseData):
+            self.response_body_buf += event.data
+            if len(self.response_body_buf) > limits.whole_answer_bytes:
+                yield from self.next_try(Ending.DISCONNECTED, "the answer is too large")
+        elif isinstance(event, ResponseEndOfMessage):
+            self.flow.response.data.content = bytes(self.response_body_buf)
+            self.response_body_buf.clear()
+            yield from self.next_try(Ending.WHOLE, "", cancel=False)
+
+    def state_hold(self, event: events.Event) -> Commands:
+        """Keeps a stream back until its first event shows that it is an answer."""
+        assert self.pipe
+        pipe, ended = self.pipe, isinstance(event, ResponseEndOfMessage)
+        if isinstance(event, ResponseData):
+            self.seen += len(event.data)
+            self.held += pipe.feed(event.data)
+        elif ended:
+            self.held += pipe.finish()
+        if pipe.committed:
+            yield from self.commit()
+            yield from self.after_relay(ended)
+        elif pipe.rejected or ended:
+            yield from self.next_try(Ending.REJECTED, "no answer in the stream", cancel=not ended)
+        elif self.seen > limits.whole_answer_bytes:
+            yield from self.next_try(Ending.REJECTED, "a stream without an event", cancel=True)
+
+    def commit(self) -> Commands:
+        assert self.attempt
+        assert self.flow.response
+        if not self.greeted:
+            yield from self.send_head(self.flow.response)
+        self.server_state = self.state_relay
+        self.patience = self.gateway.clock() + self.attempt.idle_timeout_s
+        held, self.held = self.held, []
+        yield from self.relay(held)
+
+    def send_head(self, response: http.Response) -> Commands:
+        """Of a body whose length nobody knows."""
+        headers = response.headers
+        headers.pop("content-length", None)
+        headers.pop("transfer-encoding", None)
+        if self.flow.request.http_version == "HTTP/1.1":
+            response.http_version = "HTTP/1.1"
+            headers["transfer-encoding"] = "chunked"
+        yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=False), self.context.client)
+
+    def state_relay(self, event: events.Event) -> Commands:
+        assert self.pipe
+        if isinstance(event, ResponseData):
+            yield from self.relay(self.pipe.feed(event.data))
+            yield from self.after_relay(False)
+        elif isinstance(event, ResponseEndOfMessage):
+            yield from self.relay(self.pipe.finish())
+            yield from self.after_relay(True)
+        else:
+            assert isinstance(event, ResponseTrailers)  # mean nothing to an LLM client
+
+    def relay(self, chunks: Iterable[bytes]) -> Commands:
+        """Sends on, and begins the idle time anew when there was a real event."""
+        assert self.attempt
+        assert self.pipe
+        now = self.gateway.clock()
+        for chunk in filter(None, chunks):
+            self.quiet_since = now
+            yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
+        if self.pipe.progress != self.progress:
+            self.progress = self.pipe.progress
+            self.patience = now + self.attempt.idle_timeout_s
+        self.gateway.watch_backlog(self)
+        self.wait()
+
+    def after_relay(self, ended: bool) -> Commands:
+        """The upstream's message has ended; or the client's has, and the upstream's is about to."""
+        assert self.pipe
+        if ended:
+            yield from self.end_relay()
+        elif self.pipe.closed:
+            self.server_state = self.state_linger
+            self.deadline = self.patience = self.gateway.clock() + _LINGER_S
+
+    def state_linger(self, event: events.Event) -> Commands:
+        if isinstance(event, ResponseEndOfMessage):
+            yield from self.end_relay()
+
+    def end_relay(self) -> Commands:
+        self.deadline = None
+        yield from self.drop()
+        yield from self.send_response(already_streamed=True)
+
+    def abort_relay(self, ending: Ending, detail: str) -> Commands:
+        """The upstream failed after commit: the client's own protocol gets its error and a clean end."""
+        assert self.attempt
+        assert self.pipe
+        self.attempt.ending, self.attempt.detail = ending, discreet(detail)
+        yield from self.relay(self.pipe.abort(_FAILURES[ending]))
+        yield from self.end_relay()
+
+    # -- time
+
+    def wait(self) -> None:
+        """Sets the deadline to the end of patience, or to the next keep-alive where that comes first."""
+        allowed = self.server_state == self.state_relay or (self.attempt and self.attempt.greeting)
+        self.deadline = min(self.patience, self.quiet_since + limits.keepalive_s if allowed else inf)
+
+    def on_deadline(self) -> Commands:
+        """Not reached while a connect is awaited: the layer closes one that takes too long."""
+        if self.deadline is not None:
+            return  # by now something else is waited for
+        over = self.gateway.clock() >= self.patience
+        if self.client_state == self.state_consume_request_body:
+            yield from self.hang_up("the request's body did not come in time")
+        elif self.server_state == self.state_linger:
+            yield from self.cancel("answer complete")
+            yield from self.end_relay()
+        elif self.server_state == self.state_relay:
+            yield from self.on_silence() if over else self.keep_alive()
+        elif self.waits_for_answer:
+            yield from self.next_try(Ending.TIMED_OUT, "no answer in time") if over else self.keep_alive()
+
+    def on_silence(self) -> Commands:
+        if self.gateway.is_unread(self):
+            yield from self.hang_up("the client does not read")
+        else:
+            yield from self.cancel("idle")
+            yield from self.abort_relay(Ending.TIMED_OUT, "no event in time")
+
+    def keep_alive(self) -> Commands:
+        """A sign of life, from the pipe once it has begun to speak."""
+        assert self.attempt
+        if self.server_state == self.state_relay:
+            assert self.pipe
+            sign = self.pipe.keepalive()
+        else:
+            assert self.attempt.greeting
+            greeting = self.attempt.greeting()
+            sign = greeting.keepalive
+            if not self.greeted:
+                self.greeted = True
+                yield from self.send_head(http.Response.make(200, b"", greeting.headers))
+        if sign:
+            yield SendHttp(ResponseData(self.stream_id, sign), self.context.client)
+        self.quiet_since = self.gateway.clock()
+        self.wait()
+
+    # -- what goes wrong
+
+    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
+        if isinstance(event, RequestProtocolError):
+            yield from self.client_left(event.message)
+        elif self.server_state == self.state_linger:
+            yield from self.end_relay()
+        elif self.server_state == self.state_relay:
+            yield from self.abort_relay(Ending.DISCONNECTED, event.message)
+        elif self.waits_for_answer:
+            yield from self.upstream_left(event)
+        else:
+            yield from super().handle_protocol_error(event)
+
+    def client_left(self, message: str) -> Commands:
+        answered = self.server_state in (self.state_done, self.state_errored)
+        yield from self.cancel(message)
+        yield from self.drop()
+        self.deadline = None
+        if not answered:
+            self.flow.error = Error(discreet(message))
+            yield HttpErrorHook(self.flow)
+        self.client_state = self.server_state = self.state_errored
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+
+    def hang_up(self, message: str) -> Commands:
+        """Ends a request whose client does not do its part."""
+        yield from self.client_left(message)
+        yield SendHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.KILL), self.context.client)
+
+    def upstream_left(self, event: ResponseProtocolError) -> Commands:
+        """A kept connection that the upstream closed in the same moment is no fault of the channel: once more."""
+        unheard = self.server_state == self.state_wait_for_response_headers
+        yield from self.drop()
+        if self.reused and unheard and event.message.startswith(_CLOSED):
+            if (yield from self.send_request()):
+                return
+        else:
+            self.give_up(Ending.DISCONNECTED, event.message)
+        yield from self.attempts()
+
+
+def discreet(text: str) -> str:
+    """mitmproxy's words without what came over the wire: keys and bodies belong in no log."""
+    return _BYTES_LITERAL.sub("b'…'", text)
+
+
+def _own_failure(status: int, message: str) -> http.Response:
+    """In no protocol's envelope: for what happens when our own hooks fail."""
+    return http.Response.make(status, f"{message}\n", {"content-type": "text/plain"})
