@@ -42,7 +42,7 @@ def gateway(settings: Settings) -> list[object]:
         internal,
         Metrics(settings, tracing),
         Inbound(settings),
-        Authentication(settings),
+        Authentication(settings, internal.token),
         BodyLimit(),
         Catalog(),
         Answering(memory),

@@ -2,38 +2,77 @@
 
 A key may stand in `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, or `?key=`; one valid key will do. Keys are
 compared as SHA-256 digests in constant time, so neither time nor a log tells anything of them.
+
+A request from inside shows the process's own token or the admin token instead, and says where it goes: see pinning.py.
 """
 
+import hmac
+
 from mitmproxy import http
+from pydantic import SecretStr
 
 from axonhub.addons.answers import refuse
-from axonhub.addons.config import ApiKey
-from axonhub.addons.errors import Forbidden, GatewayError, Unauthenticated
-from axonhub.addons.exchange import exchange_of
+from axonhub.addons.config import ApiKey, Profile
+from axonhub.addons.errors import BadRequest, Forbidden, GatewayError, Unauthenticated
+from axonhub.addons.exchange import Exchange, exchange_of
 from axonhub.addons.header_fields import values, without
+from axonhub.addons.pinning import read_pin, shown_token, without_pin
 from axonhub.addons.routes import takes_key_in_query
 from axonhub.addons.settings import Settings
 
 _HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key", b"proxy-authorization")
 _MAX_KEY_LENGTH = 1024
+_NO_PROFILE = "-"
 
 
 class Authentication:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, process_token: SecretStr) -> None:
+        self._settings, self._process_token = settings, process_token
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         keys, in_query = _take_header_keys(flow.request), _take_query_keys(flow.request)
+        flow.request.headers.fields, pin = without_pin(flow.request.headers.fields)
         exchange = exchange_of(flow)
         if exchange is None or flow.response:
             return
         keys += in_query if takes_key_in_query(exchange.path) else []
         try:
-            exchange.api_key = self._authenticated(keys)
+            if pin:
+                self._take_pin(exchange, pin)
+            else:
+                exchange.api_key = self._authenticated(keys)
+                exchange.profile = self._settings.active_profile(exchange.api_key)
         except GatewayError as error:
             refuse(flow, exchange, error)
-            return
-        exchange.profile = self._settings.active_profile(exchange.api_key)
+
+    def _take_pin(self, exchange: Exchange, told: dict[str, str]) -> None:
+        """Forbidden without one of the two tokens; BadRequest for a name that there is not."""
+        if not self._is_inside(shown_token(told)):
+            raise Forbidden("Pins (x-axonhub-pin-…) are for requests from inside: the admin token is needed.")
+        pin = exchange.pin = read_pin(told)
+        if pin.key:
+            exchange.api_key = self._named(exchange, pin.key)
+            exchange.profile = self._profile(exchange.api_key, pin.profile)
+        elif pin.profile not in ("", _NO_PROFILE):
+            raise BadRequest("x-axonhub-pin-profile needs x-axonhub-pin-key: a profile is a key's.")
+
+    def _is_inside(self, token: str) -> bool:
+        own = self._process_token.get_secret_value().encode()
+        return hmac.compare_digest(own, token.encode("utf-8", "surrogateescape")) or self._settings.is_admin(token)
+
+    def _named(self, exchange: Exchange, name: str) -> ApiKey:
+        found = next((each for each in exchange.config.api_keys if each.name == name), None)
+        if found is None:
+            raise BadRequest(f"There is no API key {name[:200]!r}.")
+        return found
+
+    def _profile(self, api_key: ApiKey, name: str) -> Profile | None:
+        if not name:
+            return self._settings.active_profile(api_key)
+        found = next((each for each in api_key.profiles if each.name.lower() == name.lower()), None)
+        if found is None and name != _NO_PROFILE:
+            raise BadRequest(f"The API key {api_key.name!r} has no profile {name[:200]!r}.")
+        return found
 
     def _authenticated(self, keys: list[str]) -> ApiKey:
         """The owner of the first valid key. Unauthenticated, or Forbidden when every known key is disabled."""

@@ -6,6 +6,7 @@ that it began with, so that a change of config.yml never meets a running request
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
@@ -41,6 +42,24 @@ class TraceIds:
     """The sub-agent that sent it; "" is the main agent."""
     source: str = ""
     """Where the trace id was found: a header's name, `claude-code`, `codex`, …"""
+
+
+type Inside = Literal["test", "probe", "replay"]
+"""Why the gateway asks itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Where a request from inside goes, whatever would be chosen for it; see pinning.py. "" leaves a choice open."""
+
+    source: Inside
+    channel: str = ""
+    model: str = ""
+    key: str = ""
+    profile: str = ""
+    credential: int | None = None
+    replay_of: str = ""
+    """The request that is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +133,8 @@ class Exchange:
     api_key: ApiKey | None = None
     profile: Profile | None = None
     trace: TraceIds = TraceIds()
-    source: str = "api"
-    """api, test or replay."""
+    pin: Pin | None = None
+    """None for all requests from outside."""
     client_headers: tuple[tuple[bytes, bytes], ...] = ()
     """As they came, without the caller's key."""
     body: bytes = b""
@@ -155,6 +174,11 @@ class Exchange:
     def attempt(self) -> Attempt | None:
         """The latest try."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def source(self) -> str:
+        """`api`, or what the gateway asks itself for."""
+        return self.pin.source if self.pin else "api"
 
     @property
     def owner(self) -> str:

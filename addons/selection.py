@@ -23,8 +23,8 @@ from axonhub.addons.channels.credentials import rotated
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import upstream_model
 from axonhub.addons.config import Channel
-from axonhub.addons.errors import GatewayError, NoChannel, UnknownModel
-from axonhub.addons.exchange import Attempt, Candidate, Exchange, Score, exchange_of
+from axonhub.addons.errors import BadRequest, GatewayError, NoChannel, UnknownModel
+from axonhub.addons.exchange import Attempt, Candidate, Exchange, Pin, Score, exchange_of
 from axonhub.addons.explaining import as_header, in_words, wants_explanation
 from axonhub.addons.health import Breaker, Health, Outcome, Vitals
 from axonhub.addons.remapping import allows, wanted_model
@@ -60,7 +60,8 @@ class Selection:
         if exchange is None or flow.response or exchange.address.operation == "models":
             return
         try:
-            exchange.wanted_model = wanted_model(exchange.profile, exchange.asked_model)
+            pinned = exchange.pin.model if exchange.pin else ""
+            exchange.wanted_model = pinned or wanted_model(exchange.profile, exchange.asked_model)
             exchange.candidates = ranked(exchange, self._home(exchange), self.health, self._clock())
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug("%s: %s: %s", exchange.id, strategy_of(exchange), in_words(exchange.candidates))
@@ -93,7 +94,8 @@ class Selection:
         self._settle(exchange, now_s)
         attempt = exchange.attempt
         counted = exchange.address.operation == _COUNTING
-        if attempt and not attempt.failure and exchange.trace.trace_id and not counted:
+        outside = exchange.pin is None
+        if attempt and not attempt.failure and exchange.trace.trace_id and not counted and outside:
             key = (exchange.trace.trace_id, exchange.wanted_model)
             self._last[key] = (attempt.candidate.channel.name, now_s)
             self._last.move_to_end(key)
@@ -279,8 +281,10 @@ def _between(start_s: float, end_s: float | None) -> float | None:
 def _credentials(exchange: Exchange, channel: Channel) -> list[SecretStr | None]:
     """At least one; the trace's own first. None: the channel has no key of its own here."""
     kind = channel_types()[channel.type]
-    own = not (kind.internal or kind.fetch_token)
-    return [*rotated(channel.api_keys, _seed(exchange))] if own and channel.api_keys else [None]
+    if kind.internal or kind.fetch_token or not channel.api_keys:
+        return [None]
+    pinned = exchange.pin.credential if exchange.pin else None
+    return [*rotated(channel.api_keys, _seed(exchange))] if pinned is None else [channel.api_keys[pinned]]
 
 
 def _tries(exchange: Exchange, candidate: Candidate) -> list[Attempt]:
@@ -301,11 +305,29 @@ def _seed(exchange: Exchange) -> str:
 
 def _fitting(exchange: Exchange) -> Iterator[tuple[Channel, str]]:
     """The channels that may serve this exchange, with the name that each knows the model by."""
+    if exchange.pin and exchange.pin.channel:
+        yield _pinned(exchange, exchange.pin)
+        return
     for channel in exchange.config.channels:
         if channel.status == "enabled" and allows(exchange.profile, channel) and _takes(channel, exchange.stream):
             model = upstream_model(channel, channel_types()[channel.type], exchange.wanted_model)
             if model is not None:
                 yield channel, model
+
+
+def _pinned(exchange: Exchange, pin: Pin) -> tuple[Channel, str]:
+    """The one channel of a request from inside, whatever its status. BadRequest, UnknownModel, NoChannel."""
+    channel = next((each for each in exchange.config.channels if each.name == pin.channel), None)
+    if channel is None:
+        raise BadRequest(f"There is no channel {pin.channel[:200]!r}.")
+    if pin.credential is not None and pin.credential >= len(channel.api_keys):
+        raise BadRequest(f"The channel {channel.name!r} has {len(channel.api_keys)} credentials, counted from 0.")
+    model = upstream_model(channel, channel_types()[channel.type], exchange.wanted_model)
+    if model is None:
+        raise UnknownModel(f"The channel {channel.name!r} does not serve the model {exchange.wanted_model[:200]!r}.")
+    if not _takes(channel, exchange.stream):
+        raise NoChannel(f"The channel {channel.name!r} takes no requests that stream.")
+    return channel, model
 
 
 def _takes(channel: Channel, stream: bool) -> bool:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import orjson
 from mitmproxy.utils import asyncio_utils
+from pydantic import SecretStr
 
 from axonhub.addons import failover
 from axonhub.addons.channels.checking import findings
@@ -156,6 +157,12 @@ def load(path: Path | None) -> Loaded:
         known_strategies=STRATEGIES,
         check=findings,
     )
+
+
+def admin_token(config: Config) -> SecretStr | None:
+    """For commands beside the gateway: config.yml's, else the one made at first start; None: no start yet. Blocks."""
+    kept = config.server.admin.token.get_secret_value() or RuntimeState(config.store.path).load().get(ADMIN_TOKEN)
+    return SecretStr(kept) if isinstance(kept, str) and kept else None
 
 
 def key_digest(api_key: ApiKey) -> str:

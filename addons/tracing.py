@@ -86,7 +86,7 @@ class Tracing:
     def _keep(self, exchange: Exchange | None) -> None:
         if exchange is None or exchange.recorded or exchange.address.operation in _NOT_RECORDED:
             return
-        if exchange.api_key is None:
+        if exchange.api_key is None and exchange.pin is None:
             return  # whoever has no key must not be able to fill the disk; the log has said why
         exchange.recorded = True
         if self._writer and not self._writer.submit(Finished(record(exchange), bodies(exchange))):
@@ -103,6 +103,7 @@ def opening(exchange: Exchange) -> dict[str, Json]:
         "key_name": exchange.owner or None,
         "asked_model": exchange.asked_model,
         "path": exchange.path,
+        "source": exchange.source,
     }
 
 
@@ -130,6 +131,7 @@ def record(exchange: Exchange) -> dict[str, Json]:
         "channel": attempt.candidate.channel.name if attempt else None,
         "channel_type": attempt.candidate.channel.type if attempt else None,
         "source": exchange.source,
+        "replay_of": exchange.pin.replay_of or None if exchange.pin else None,
         "stream": exchange.stream,
         "status": exchange.status,
         "outcome": "canceled" if exchange.canceled else "error" if failure else "ok",

@@ -54,9 +54,9 @@ TABLE = {
     # Single steps of a request, without mitmproxy.
     "steps": Row(
         "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.header_fields "
-        "addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids",
+        "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids",
         "hub machinery domain registries steps",
-        "brotli orjson zstandard",
+        "brotli orjson pydantic zstandard",
     ),
     # What the hook modules stand on.
     "ground": Row(
