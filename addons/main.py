@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from axonhub.addons import operations, records
+from axonhub.addons import operations, records, study
 from axonhub.addons.config import ConfigError
 from axonhub.addons.terminal import CommandFailed
 
@@ -90,6 +90,7 @@ def _trace(commands: _Commands) -> None:
     listing.add_argument("--trace", metavar="ID", help="only this trace")
     show = _json(_command(trace, "show", records.trace_show, "show one request, or all of a trace"))
     show.add_argument("id", metavar="ID", help="of a request or a trace")
+    study.add_tree(trace)
 
 
 def _store(commands: _Commands) -> None:

@@ -58,6 +58,10 @@ TABLE = {
         "hub machinery domain registries steps",
         "brotli orjson pydantic zstandard",
     ),
+    # What stored requests tell when they are looked at together.
+    "analysis": Row(
+        "addons.analysis addons.analysis.**", "hub machinery domain store steps analysis", "orjson pydantic"
+    ),
     # What the hook modules stand on.
     "ground": Row(
         "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
@@ -83,8 +87,8 @@ TABLE = {
     # Puts it together.
     "program": Row(
         "addons.assembly addons.axonhub addons.launch addons.main addons.operations addons.records addons.serving "
-        "addons.terminal",
-        "hub machinery domain registries channels strategies store steps ground hooks surface program",
+        "addons.study addons.terminal",
+        "hub machinery domain registries channels strategies store steps analysis ground hooks surface program",
         "mitmproxy orjson uvloop",
     ),
 }

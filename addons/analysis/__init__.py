@@ -1,0 +1,1 @@
+"""What stored requests tell when they are looked at together: agents, prompt caches, comparisons."""

@@ -1,0 +1,1 @@
+"""Tests of what stored requests tell when they are looked at together."""

@@ -1,0 +1,110 @@
+"""What the gateway's commands tell of real runs of Claude Code."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.clients.claude_code import claude
+from tests.clients.programs import Desk
+from tests.gateway.network import Network, loopback_only
+from tests.gateway.process import Gateway, start_gateway
+from tests.upstreams.anthropic import anthropic
+from tests.upstreams.plan import Plan
+from tests.upstreams.plans import all_at_once, say, through_sub_agent
+from tests.upstreams.rules import Refusal
+from tests.upstreams.server import Upstream
+from tests.upstreams.toolboxes import CLAUDE_CODE, claude_code_agent
+
+pytestmark = pytest.mark.client
+
+KEY = "ah-key-of-claude-code"
+MODEL = "claude-opus-4-8"
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return loopback_only()
+
+
+@pytest.fixture
+def upstream(network: Network) -> Iterator[Upstream]:
+    with Upstream(anthropic(say(""), []), network.listener()) as one:
+        yield one
+
+
+@pytest.fixture
+def gateway(upstream: Upstream, network: Network, tmp_path: Path) -> Iterator[Gateway]:
+    folders = [tmp_path / name for name in ("gateway", "gateway-home")]
+    for folder in folders:
+        folder.mkdir()
+    config = {
+        "server": {"trace": {"claude_code_trace_enabled": True}},
+        "api_keys": [{"name": "me", "key": KEY}],
+        "prices": [{"model": MODEL, "input": 5, "output": 25}],
+        "channels": [
+            {
+                "name": "one",
+                "type": "anthropic",
+                "base_url": upstream.url,
+                "api_keys": ["sk-scripted"],
+                "supported_models": [MODEL, "claude-haiku-4-5-20251001"],
+            }
+        ],
+    }
+    gateway = start_gateway(config, way="serve", folder=folders[0], home=folders[1], network=network)
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, network: Network) -> Desk:
+    for folder in ("home", "project"):
+        (tmp_path / folder).mkdir()
+    return Desk(tmp_path / "home", tmp_path / "project", network)
+
+
+def follow(upstream: Upstream, plan: Plan) -> list[Refusal]:
+    refusals: list[Refusal] = []
+    upstream.script = anthropic(plan, refusals)
+    return refusals
+
+
+def shown(gateway: Gateway, *arguments: str) -> Any:
+    ran = gateway.command(*arguments, "--json")
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def records(gateway: Gateway, wanted: int) -> list[dict[str, Any]]:
+    """Waits until so many are stored."""
+    gateway.wait_until(lambda: len(shown(gateway, "trace", "list")) >= wanted, f"{wanted} records")
+    return cast("list[dict[str, Any]]", shown(gateway, "trace", "list"))
+
+
+def test_tree_has_the_sub_agent_below_the_call_that_started_it(
+    gateway: Gateway, upstream: Upstream, desk: Desk
+) -> None:
+    prompt = "Write the file errand.txt, as a part of the work."
+    errand = all_at_once([(CLAUDE_CODE.write(str(desk.file("errand.txt")), "done by another\n"), "")])
+    refusals = follow(upstream, through_sub_agent(claude_code_agent(prompt), prompt, errand, "DONE: 1 results"))
+
+    run = claude(desk, f"{gateway.url}/anthropic", KEY, "have it done")
+
+    assert ("DONE: 1 results", []) == (run.answer, refusals)
+    assert {run.session} == {each["trace_id"] for each in records(gateway, 4)}
+    tree = shown(gateway, "trace", "tree", run.session)
+    (main,) = tree["agents"]
+    (child,) = main["children"]
+    assert ("main", [("Agent", 1, 0)]) == (
+        main["id"],
+        [(t["name"], t["calls"], t["unanswered"]) for t in main["tools"]],
+    )
+    assert [("Write", 1, 0)] == [(tool["name"], tool["calls"], tool["errors"]) for tool in child["tools"]]
+    assert child["label"]
+    assert (2, 2, 4) == tuple(each["spending"]["requests"] for each in (main, child, tree))
+    assert tree["spending"]["cost_micro_usd"] == sum(each["spending"]["cost_micro_usd"] for each in (main, child)) > 0
+    assert [] == tree["notes"]
+    assert main["tools"][0]["total_s"] >= child["tools"][0]["total_s"]
