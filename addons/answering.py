@@ -19,6 +19,7 @@ from axonhub.addons.counting import input_tokens
 from axonhub.addons.decoding import decoder
 from axonhub.addons.exchange import Attempt, Exchange, exchange_of
 from axonhub.addons.failover import Ending
+from axonhub.addons.header_fields import by_name
 from axonhub.addons.indexed_headers import IndexedHeaders
 from axonhub.addons.replies import bare_reply, is_event_stream, reply_of, stream_headers, told_late
 from axonhub.addons.retrying import callers_fault
@@ -50,7 +51,10 @@ class Answering:
             return
         attempt = exchange.attempt
         attempt.status = flow.response.status_code
-        framed = channel_types()[attempt.candidate.channel.type].decode_stream is not None
+        kind = channel_types()[attempt.candidate.channel.type]
+        if kind.read_quota:
+            attempt.quota = kind.read_quota(by_name(flow.response.headers.fields), time.time())
+        framed = kind.decode_stream is not None
         if attempt.status == 200 and exchange.stream and (framed or is_event_stream(flow.response)):
             pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
             if pipe is not None:

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from pydantic import SecretStr
 
 from axonhub.addons.config import ApiKey, Channel, Config, Profile
+from axonhub.addons.provider_quota import ProviderQuota
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.hub.responses import Response
@@ -115,6 +116,8 @@ class Attempt:
     answer: Response | None = None
     """The hub's reading of it, when it was read as an answer."""
     status: int | None = None
+    quota: ProviderQuota | None = None
+    """What the answer tells of the account's allowance; None: nothing."""
     failure: Failure | None = None
     first_event_s: float | None = None
     ended_s: float | None = None

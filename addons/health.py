@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from axonhub.addons.provider_quota import ProviderQuota, ProviderQuotas
+
 RECENT_S = 300.0
 FORGOTTEN_S = 1800.0
 """A failure that old says nothing any more of the breaker's state."""
@@ -71,6 +73,8 @@ class Vitals:
     breaker: Breaker = Breaker.CLOSED
     probe_in_s: float = 0.0
     """Of an open breaker."""
+    quota: ProviderQuota = ProviderQuota()
+    """What is left of the provider's own allowance, of the credential that has used least."""
 
 
 @dataclass(slots=True)
@@ -123,6 +127,7 @@ class Health:
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._credentials: OrderedDict[tuple[str, str], float] = OrderedDict()
         """(channel, digest of a credential) → until when it is left alone."""
+        self.quotas = ProviderQuotas()
 
     def vitals(self, channel: str, model: str, now_s: float) -> Vitals:
         service = self._services.get((channel, model)) or Service()

@@ -27,6 +27,7 @@ from axonhub.addons.errors import BadRequest, GatewayError, NoChannel, UnknownMo
 from axonhub.addons.exchange import Attempt, Candidate, Exchange, Pin, Score, exchange_of
 from axonhub.addons.explaining import as_header, in_words, wants_explanation
 from axonhub.addons.health import Breaker, Health, Outcome, Vitals
+from axonhub.addons.provider_quota import QuotaState
 from axonhub.addons.remapping import allows, wanted_model
 from axonhub.addons.retrying import (
     SHORT_WAIT_S,
@@ -175,8 +176,13 @@ class Selection:
     ) -> Candidate:
         """With the first of the credentials, of which there is at least one, that need not be left alone."""
         name = candidate.channel.name
-        best = min(credentials, key=lambda each: self.health.credential_cooling_s(name, _digest(each), now_s))
+        best = min(credentials, key=lambda each: self._restlessness(name, _digest(each), now_s))
         return replace(candidate, credential=best, wait_s=0.0)
+
+    def _restlessness(self, channel: str, digest: str, now_s: float) -> tuple[float, bool]:
+        """Of a credential: the least is taken."""
+        exhausted = self.health.quotas.of(channel, digest, now_s).state is QuotaState.EXHAUSTED
+        return self.health.credential_cooling_s(channel, digest, now_s), exhausted
 
     def _is_deferred(self, exchange: Exchange, candidate: Candidate, now_s: float) -> bool:
         return bool(deferral(candidate.channel, self._vitals(exchange, candidate, now_s)))
@@ -194,6 +200,8 @@ class Selection:
         attempt = exchange.attempt
         found = attempt if attempt and attempt.candidate is candidate else None
         self.health.ended(candidate.channel.name, candidate.model, _outcome(exchange, found), now_s)
+        if found and found.quota:
+            self.health.quotas.tell(candidate.channel.name, _digest(candidate.credential), found.quota, now_s)
         if found and found.failure and not exchange.canceled:
             self._cool(candidate, found.failure, now_s)
 
@@ -240,6 +248,8 @@ def deferral(channel: Channel, vitals: Vitals) -> str:
         return f"cooling for {vitals.cooling_s:.1f} s"
     if vitals.breaker is Breaker.OPEN:
         return f"breaker open, probe in {vitals.probe_in_s:.0f} s"
+    if vitals.quota.state is QuotaState.EXHAUSTED:
+        return vitals.quota.reason
     used, reason = usage(Facts(channel, vitals))
     return reason if used >= 1 else ""
 
@@ -247,10 +257,10 @@ def deferral(channel: Channel, vitals: Vitals) -> str:
 def vitals_of(exchange: Exchange, channel: Channel, model: str, health: Health, now_s: float) -> Vitals:
     """A channel cools as long as each of its credentials does."""
     vitals = health.vitals(channel.name, model, now_s)
-    cooling = min(
-        health.credential_cooling_s(channel.name, _digest(each), now_s) for each in _credentials(exchange, channel)
-    )
-    return replace(vitals, cooling_s=max(vitals.cooling_s, cooling))
+    digests = [_digest(each) for each in _credentials(exchange, channel)]
+    cooling = min(health.credential_cooling_s(channel.name, each, now_s) for each in digests)
+    quota = health.quotas.least_used(channel.name, digests, now_s)
+    return replace(vitals, cooling_s=max(vitals.cooling_s, cooling), quota=quota)
 
 
 def _outcome(exchange: Exchange, attempt: Attempt | None) -> Outcome:

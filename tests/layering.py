@@ -36,14 +36,14 @@ TABLE = {
     # What every addon speaks of: configuration, exchange, errors, and what a channel type is.
     "domain": Row(
         "addons addons.config addons.config.** addons.exchange addons.errors addons.health addons.channels "
-        "addons.channels.kinds addons.strategies",
+        "addons.channels.kinds addons.provider_quota addons.strategies",
         "hub machinery domain",
         "pydantic yaml",
     ),
     # What was found.
     "registries": Row(
         "addons.channels.checking addons.channels.dialects addons.channels.registry addons.channels.rows "
-        "addons.strategies.registry",
+        "addons.channels.serving addons.strategies.registry",
         "hub machinery domain registries strategies",
         "pydantic",
     ),
@@ -54,7 +54,8 @@ TABLE = {
     # Single steps of a request, without mitmproxy.
     "steps": Row(
         "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.header_fields "
-        "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids",
+        "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids "
+        "addons.troubleshooting",
         "hub machinery domain registries steps",
         "brotli orjson pydantic zstandard",
     ),

@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import SecretStr
 
 from axonhub.addons.config import Channel
+from axonhub.addons.provider_quota import ProviderQuota
 from axonhub.transformers.dialect import Dialect
+from axonhub.transformers.hub.failures import FailureKind
 
 type AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "query-key", "process-token", "none"]
 """`process-token`: an upstream inside this process, which answers only to the process's own random token."""
@@ -34,6 +36,10 @@ type Adapt = Callable[[Outgoing, Channel], Outgoing]
 """Must not block. ProtocolError when the upstream cannot be asked this."""
 type FetchToken = Callable[[Channel], SecretStr]
 """A short-lived credential for the channel. Blocks; called in a thread. OSError when it cannot be had."""
+
+
+type ReadQuota = Callable[[Mapping[str, str], float], ProviderQuota | None]
+"""From an answer's headers by lower-case name, and the Unix time; None when they tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,10 @@ class ChannelType:
     """Where the credential is not in `api_keys` but made from what is in `settings`."""
     decode_stream: Callable[[], Callable[[bytes], bytes]] | None = None
     """For one stream that comes in another framing than events: pieces of it → text of events."""
+    read_quota: ReadQuota | None = None
+    """For an account with an allowance of its own that its answers tell."""
+    advice: Mapping[FailureKind, str] = field(default_factory=dict)
+    """What a person may do about a failure, where this type knows more than `troubleshooting.py`."""
     internal: str = ""
     """The name of an upstream inside this process; "" for all others. Its address is known at run time only."""
     title: str = ""

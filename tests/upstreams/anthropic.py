@@ -1,7 +1,7 @@
 """A provider that speaks Anthropic Messages: refuses what Anthropic refuses, and lets a plan answer the rest."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tests.upstreams.anthropic_rules import RULES, blocks, counts_tokens, messages
 from tests.upstreams.plan import (
@@ -17,7 +17,7 @@ from tests.upstreams.plan import (
     identifier,
     minted_signature,
 )
-from tests.upstreams.rules import Asked, Json, Refusal, first_refusal, mapping, sequence, text
+from tests.upstreams.rules import Asked, Json, Refusal, Rule, first_refusal, mapping, sequence, text
 from tests.upstreams.server import Reply, Request, Script, Step, event_stream, json_reply
 
 PATHS = ("/v1/messages", "/v1/messages/count_tokens")
@@ -25,13 +25,13 @@ PATHS = ("/v1/messages", "/v1/messages/count_tokens")
 type Event = dict[str, object]
 
 
-def anthropic(plan: Plan, refusals: list[Refusal]) -> Script:
+def anthropic(plan: Plan, refusals: list[Refusal], rules: Sequence[Rule] = RULES) -> Script:
     """The script. What it refuses is also entered in `refusals`, where a test sees it behind a client's retries."""
 
     def script(request: Request) -> Reply:
         if request.method == "HEAD":  # a client's warm-up, when it talks to us directly
             return Reply()
-        match read(request):
+        match read(request, rules):
             case Refusal() as refusal:
                 refusals.append(refusal)
                 return refuse(refusal)
@@ -43,7 +43,7 @@ def anthropic(plan: Plan, refusals: list[Refusal]) -> Script:
     return script
 
 
-def read(request: Request) -> Asked | Refusal:
+def read(request: Request, rules: Sequence[Rule] = RULES) -> Asked | Refusal:
     if request.path not in PATHS:
         return Refusal("known_path", f"Not found: {request.path}", 404)
     if request.method != "POST":
@@ -55,7 +55,7 @@ def read(request: Request) -> Asked | Refusal:
     if not isinstance(body, dict):
         return Refusal("body_is_json", "Input should be an object", 400)
     asked = Asked(request, body)
-    return first_refusal(RULES, asked) or asked
+    return first_refusal(rules, asked) or asked
 
 
 def refuse(refusal: Refusal) -> Reply:

@@ -45,6 +45,26 @@ def test_needed_betas_join_the_clients_own_without_repeating():
     assert "betas" not in orjson.loads(adapted.body)
 
 
+@pytest.mark.parametrize("system", [None, "Do.", [{"type": "text", "text": "You are a Claude agent."}]])
+def test_claude_codes_own_bytes_pass_in_every_mode(system: object):
+    """Its quota check has no system prompt, its headless mode another identity."""
+    body = b'{"max_tokens": 1,  "system": ' + orjson.dumps(system) + b"}"
+
+    assert body == adapt(Outgoing(URL, {"user-agent": "claude-cli/2.1.197 (external, cli)"}, body, "m"), CHANNEL).body
+
+
+def test_identity_behind_another_block_is_put_in_front():
+    """The API looks at the first block that is no billing block."""
+    identity = {"type": "text", "text": IDENTITY}
+    adapted = sent({"system": [{"type": "text", "text": "Be brief."}, identity]})
+
+    assert [identity, {"type": "text", "text": "Be brief."}] == orjson.loads(adapted.body)["system"]
+
+
+def test_identity_as_a_mere_string_becomes_a_block():
+    assert [{"type": "text", "text": IDENTITY}] == orjson.loads(sent({"system": IDENTITY}).body)["system"]
+
+
 @pytest.mark.parametrize(
     ("query", "expected"), [("", "beta=true"), ("a=b", "a=b&beta=true"), ("beta=true", "beta=true")]
 )
