@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from pydantic import SecretStr
 
 from axonhub.addons.config import ApiKey, Channel, Config, Profile
+from axonhub.addons.costs import CostItem
 from axonhub.addons.provider_quota import ProviderQuota
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request
@@ -160,8 +161,12 @@ class Exchange:
     usage: Usage = Usage()
     cost: Decimal | None = None
     """US dollars; None: no usage was told, or nobody has told a price."""
+    cost_items: tuple[CostItem, ...] = ()
+    """What the cost consists of."""
     price_version: str | None = None
     """Of the price that the cost was reckoned with."""
+    price_schedule: str = ""
+    """The name of what differed in it at that time of day; "": nothing."""
     failure: Failure | None = None
     """Why the client got an error, when it did."""
     canceled: bool = False

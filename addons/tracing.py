@@ -13,6 +13,7 @@ from mitmproxy import http
 
 from axonhub.addons.channels.credentials import tail
 from axonhub.addons.config import ApiKey
+from axonhub.addons.costs import CostItem
 from axonhub.addons.exchange import Attempt, Exchange, TraceIds, exchange_of
 from axonhub.addons.prices import dollars, micro_dollars
 from axonhub.addons.settings import Settings, key_digest
@@ -143,7 +144,9 @@ def record(exchange: Exchange) -> dict[str, Json]:
         "usage": _usage(exchange.usage),
         "cost": None if exchange.cost is None else dollars(exchange.cost),
         "cost_micro_usd": None if exchange.cost is None else micro_dollars(exchange.cost),
+        "cost_items": [_cost_item(each) for each in exchange.cost_items] or None,
         "price_version": exchange.price_version,
+        "price_schedule": exchange.price_schedule or None,
         "losses": [{"path": each.path, "reason": each.reason, "severity": each.severity} for each in exchange.losses],
     }
 
@@ -198,6 +201,21 @@ def _usage(usage: Usage) -> dict[str, Json] | None:
         "output": usage.output_tokens,
         "reasoning": usage.reasoning_tokens,
     }
+
+
+def _cost_item(item: CostItem) -> dict[str, Json]:
+    told: dict[str, Json] = {"item": item.item, "quantity": item.quantity, "subtotal": dollars(item.subtotal)}
+    if item.tiers:
+        told["tiers"] = [
+            {
+                "up_to": each.up_to,
+                "quantity": each.quantity,
+                "rate": dollars(each.rate),
+                "subtotal": dollars(each.subtotal),
+            }
+            for each in item.tiers
+        ]
+    return told
 
 
 def _tail(key: ApiKey) -> str | None:

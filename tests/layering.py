@@ -36,7 +36,7 @@ TABLE = {
     # What every addon speaks of: configuration, exchange, errors, and what a channel type is.
     "domain": Row(
         "addons addons.config addons.config.** addons.exchange addons.errors addons.health addons.channels "
-        "addons.channels.kinds addons.provider_quota addons.strategies",
+        "addons.channels.kinds addons.costs addons.provider_quota addons.strategies",
         "hub machinery domain",
         "pydantic yaml",
     ),
@@ -55,7 +55,7 @@ TABLE = {
     "steps": Row(
         "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.header_fields "
         "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids "
-        "addons.troubleshooting",
+        "addons.pricing addons.troubleshooting",
         "hub machinery domain registries steps",
         "brotli orjson pydantic zstandard",
     ),

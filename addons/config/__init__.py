@@ -23,22 +23,24 @@ from axonhub.addons.config.channels import (
 from axonhub.addons.config.check import Finding
 from axonhub.addons.config.loading import Loaded, find_config, load_config, read_if_changed
 from axonhub.addons.config.models import (
+    Accounting,
     Admin,
     Config,
     Inspection,
     LoadBalance,
     Metrics,
-    Price,
     Retention,
     Retry,
     Server,
     Store,
     Trace,
 )
+from axonhub.addons.config.pricing import Price, Schedule, Tier
 from axonhub.addons.config.problems import ConfigError, Problem, Severity, render_problems
 from axonhub.addons.config.section import Section, Switch
 
 __all__ = [
+    "Accounting",
     "Admin",
     "ApiKey",
     "AutoDisableRule",
@@ -69,11 +71,13 @@ __all__ = [
     "RateLimit",
     "Retention",
     "Retry",
+    "Schedule",
     "Section",
     "Server",
     "Severity",
     "Store",
     "Switch",
+    "Tier",
     "Trace",
     "find_config",
     "load_config",

@@ -13,6 +13,7 @@ from axonhub.addons.config.values import (
     Name,
     Pattern,
     Seconds,
+    TimeZone,
     check_api_key,
     compile_pattern,
     is_exact,
@@ -52,8 +53,10 @@ class Period(Section):
 
     calendar: Literal["day", "month"] | None = None
     """Begins anew with each day or month."""
-    past_s: Seconds | None = None
+    past_s: Seconds | None = Field(default=None, gt=0)
     """Rolling."""
+    timezone: TimeZone | None = None
+    """Of the calendar; nothing: `accounting.timezone`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -68,20 +71,29 @@ class Period(Section):
     def check_one_kind(self) -> Self:
         if self.calendar is not None and self.past_s is not None:
             raise ValueError("calendar and past exclude each other")
+        if self.timezone is not None and self.calendar is None:
+            raise ValueError("timezone is for calendar")
         return self
 
 
 class Quota(Section):
-    """What the profile may use up in a period."""
+    """What may be used up in a period. What is used up already is known before a request; what it will use is not."""
 
     requests: Annotated[int, Field(ge=0)] | None = None
-    """Requests in the period; nothing: no limit."""
+    """Requests in the period that reached a channel; nothing: no limit."""
     tokens: Annotated[int, Field(ge=0)] | None = None
-    """Tokens in the period; nothing: no limit."""
+    """Tokens in the period, input and output; nothing: no limit."""
+    cache_read_weight: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(1)
+    """What a token read from the provider's cache counts."""
     cost_usd: Annotated[Decimal, Field(ge=0)] | None = None
-    """US dollars in the period; nothing: no limit."""
+    """US dollars in the period; nothing: no limit. What has no price does not count."""
     period: Period = Period(calendar="month")
     """`{calendar: day}`, `{calendar: month}`, `{past: 5h}` or `all_time`."""
+
+    @property
+    def limits(self) -> bool:
+        """Is there any limit at all?"""
+        return not (self.requests is None and self.tokens is None and self.cost_usd is None)
 
 
 class Profile(Section):
@@ -100,6 +112,7 @@ class Profile(Section):
     load_balance: Name | None = None
     """Strategy for this profile; nothing: `load_balance.strategy`."""
     quota: Quota = Quota()
+    """For this profile of this key."""
 
 
 class ApiKey(Section):
@@ -117,6 +130,8 @@ class ApiKey(Section):
     """Profile in use; nothing: no remapping and no limits."""
     profiles: tuple[Profile, ...] = ()
     """Sets of renamings and limits, of which one is in use."""
+    quota: Quota = Quota()
+    """For the key as a whole, whatever its profile."""
     disabled_reason: str | None = None
     """Set at load, never in the file: why the key is disabled although the file does not say so."""
 

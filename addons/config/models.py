@@ -4,16 +4,16 @@ The models know what one section can know; what takes the whole file (dead mappi
 docs/config.md is made from the defaults and docstrings here.
 """
 
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
 from axonhub.addons.config.callers import ApiKey
 from axonhub.addons.config.channels import Channel
+from axonhub.addons.config.pricing import Price
 from axonhub.addons.config.section import Section
-from axonhub.addons.config.values import BasePath, Bytes, Count, HeaderName, Name, Port, Seconds
+from axonhub.addons.config.values import BasePath, Bytes, HeaderName, Name, Port, Seconds, TimeZone
 
 
 class Trace(Section):
@@ -112,25 +112,11 @@ class Store(Section):
     """A record counts as kept once the system has it, or once it is on the disk."""
 
 
-class Price(Section):
-    """US dollars per `per` tokens, from one channel or from any; goes before the prices that the gateway comes with."""
+class Accounting(Section):
+    """What holds for all costs and quotas."""
 
-    channel: Name | None = None
-    """Nothing: every channel that has no price of its own."""
-    model: Name
-    """The name that the channel is asked for, letter by letter."""
-    input: Annotated[Decimal, Field(ge=0)]
-    """Input tokens that are in no cache."""
-    output: Annotated[Decimal, Field(ge=0)]
-    """Output tokens, reasoning included."""
-    cache_read: Annotated[Decimal, Field(ge=0)] | None = None
-    """Input tokens read from the provider's cache; nothing: a tenth of `input`."""
-    cache_write_5m: Annotated[Decimal, Field(ge=0)] | None = None
-    """Input tokens written to a cache for five minutes; nothing: 1.25 times `input`."""
-    cache_write_1h: Annotated[Decimal, Field(ge=0)] | None = None
-    """Input tokens written to a cache for an hour; nothing: twice `input`."""
-    per_tokens: Count = 1_000_000
-    """The number of tokens that a price is for."""
+    timezone: TimeZone = "UTC"
+    """Where a day and a month begin, for quotas by the calendar and for schedules of prices."""
 
 
 class Inspection(Section):
@@ -167,5 +153,6 @@ class Config(Section):
     load_balance: LoadBalance = LoadBalance()
     store: Store = Store()
     prices: tuple[Price, ...] = ()
+    accounting: Accounting = Accounting()
     inspection: Inspection = Inspection()
     metrics: Metrics = Metrics()

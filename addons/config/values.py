@@ -2,10 +2,12 @@
 
 import math
 import re
+from datetime import UTC, time, tzinfo
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -163,6 +165,36 @@ def check_api_key(key: SecretStr | None) -> SecretStr | None:
     return SecretStr(text)
 
 
+def check_time_zone(name: str) -> str:
+    zone(name)
+    return name
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> tzinfo:
+    """By its name in the tz database, which UTC does without. Reads a file the first time. ValueError."""
+    if name.upper() == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError(f"unknown time zone {name!r}: must be UTC or a name such as Europe/Berlin") from error
+
+
+def read_hours(text: str) -> tuple[time, time]:
+    """Begin and end of `16:30-00:30`; an end of 24:00 is midnight. ValueError."""
+    begin, _, end = text.partition("-")
+    try:
+        return time.fromisoformat(begin.strip()), time.fromisoformat(end.strip().replace("24:00", "00:00"))
+    except ValueError:
+        raise ValueError("must be hours such as 16:30-00:30") from None
+
+
+def check_hours(text: str) -> str:
+    read_hours(text)
+    return text
+
+
 def strip_credentials(credentials: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     stripped = tuple(SecretStr(credential.get_secret_value().strip()) for credential in credentials)
     if not all(credential.get_secret_value() for credential in stripped):
@@ -182,3 +214,5 @@ type Url = Annotated[str, AfterValidator(check_url)]
 type LoopbackUrl = Annotated[str, AfterValidator(check_loopback_url)]
 type BasePath = Annotated[str, AfterValidator(check_base_path)]
 type Digest = Annotated[str, AfterValidator(check_digest)]
+type TimeZone = Annotated[str, AfterValidator(check_time_zone)]
+type Hours = Annotated[str, AfterValidator(check_hours)]

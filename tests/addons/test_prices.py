@@ -9,7 +9,8 @@ import pytest
 
 from axonhub.addons import prices
 from axonhub.addons.config import Price
-from axonhub.addons.prices import cost_of, dollars, micro_dollars, price_of, shipped_prices, version
+from axonhub.addons.prices import dollars, micro_dollars, price_of, shipped_prices, version
+from axonhub.addons.pricing import cost_of
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.hub.usage import Usage
@@ -85,10 +86,10 @@ GEMINI: JsonObject = {
 def test_what_a_provider_tells_has_an_exact_cost(protocol, model, answer, expected):
     read = discovered()[protocol].read_response(answer, Dialect(), Undo())
     assert isinstance(read, Response)
-    price = price_of(read.usage, "any", model, ())
+    price = price_of("any", model, ())
     assert price
 
-    assert Decimal(expected) == cost_of(read.usage, price)
+    assert Decimal(expected) == cost_of(read.usage, price).total
 
 
 USAGE = Usage(1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000)
@@ -107,7 +108,7 @@ USAGE = Usage(1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000)
 def test_what_a_price_does_not_state_follows_from_its_input(kind, expected):
     usage = replace(Usage(), **{kind: 1_000_000})
 
-    assert Decimal(expected) == cost_of(usage, Price(model="m", input=Decimal(4), output=Decimal(20)))
+    assert Decimal(expected) == cost_of(usage, Price(model="m", input=Decimal(4), output=Decimal(20))).total
 
 
 def test_what_a_price_states_counts_even_when_it_is_nothing():
@@ -123,11 +124,13 @@ def test_what_a_price_states_counts_even_when_it_is_nothing():
         }
     )
 
-    assert Decimal("5.5") == cost_of(USAGE, price)
+    assert Decimal("5.5") == cost_of(USAGE, price).total
 
 
 def test_a_price_may_be_for_another_number_of_tokens():
-    assert Decimal("0.003") == cost_of(Usage(fresh_tokens=3), Price(model="m", input=1, output=0, per_tokens=1000))
+    assert (
+        Decimal("0.003") == cost_of(Usage(fresh_tokens=3), Price(model="m", input=1, output=0, per_tokens=1000)).total
+    )
 
 
 def test_reasoning_is_not_paid_for_twice():
@@ -146,23 +149,28 @@ ELSEWHERE = Price(channel="elsewhere", model="gpt-5", input=Decimal(9), output=D
     [
         ((ANYWHERE, ELSEWHERE, HERE), HERE),
         ((ELSEWHERE, ANYWHERE), ANYWHERE),
-        ((ELSEWHERE,), shipped_prices()["gpt-5"].price),
+        ((ELSEWHERE,), shipped_prices()["gpt-5"]),
     ],
 )
 def test_the_channels_own_price_wins_over_any_channels_and_both_over_the_shipped_one(stated, expected):
-    assert expected == price_of(USAGE, "here", "gpt-5", stated)
+    assert expected == price_of("here", "gpt-5", stated)
 
 
 @pytest.mark.parametrize("model", ["gpt-5-", "GPT-5", "openai/gpt-5", "", "a-model-of-mine"])
 def test_a_model_on_no_list_has_no_price(model):
-    assert price_of(USAGE, "here", model, (ANYWHERE, HERE)) is None
+    assert price_of("here", model, (ANYWHERE, HERE)) is None
 
 
-def test_a_shipped_price_does_not_hold_for_prompts_that_the_vendor_asks_more_for():
-    most = Usage(fresh_tokens=100_000, cache_read_tokens=100_000)
-
-    assert price_of(most, "here", "gemini-2.5-pro", ())
-    assert price_of(replace(most, fresh_tokens=100_001), "here", "gemini-2.5-pro", ()) is None
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        # 200,000 tokens of prompt, cached or not, are the most for 1.25, 0.125 and 10
+        (Usage(fresh_tokens=100_000, cache_read_tokens=100_000, output_tokens=1000), "0.1475"),
+        (Usage(fresh_tokens=100_001, cache_read_tokens=100_000, output_tokens=1000), "0.2900025"),
+    ],
+)
+def test_a_vendor_that_asks_more_for_longer_prompts_asks_it_for_everything(usage, expected):
+    assert Decimal(expected) == cost_of(usage, shipped_prices()["gemini-2.5-pro"]).total
 
 
 def test_the_version_of_a_price_changes_with_each_of_its_figures():
