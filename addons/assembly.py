@@ -7,6 +7,7 @@ from axonhub.addons import demo, failover, inbound
 from axonhub.addons.accounting import Accounting
 from axonhub.addons.answering import Answering
 from axonhub.addons.authentication import Authentication
+from axonhub.addons.cache_watch import CacheWatch
 from axonhub.addons.catalog import Catalog
 from axonhub.addons.dispatch import use_table
 from axonhub.addons.draining import Draining
@@ -49,6 +50,7 @@ def gateway(settings: Settings) -> list[object]:
         selection,
         Outbound(selection, internal, memory),
         Accounting(),
+        CacheWatch(),
         tracing,
         Draining(settings),
         Greeting(settings),

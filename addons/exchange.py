@@ -159,6 +159,8 @@ class Exchange:
     """Why it went where it went, for a client that wants to know."""
     losses: tuple[Loss, ...] = ()
     usage: Usage = Usage()
+    cache_lost_tokens: int = 0
+    """Tokens that the provider had cached for this conversation and did not read again."""
     cost: Decimal | None = None
     """US dollars; None: no usage was told, or nobody has told a price."""
     cost_items: tuple[CostItem, ...] = ()

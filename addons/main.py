@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _channel(commands)
     _trace(commands)
     _store(commands)
+    study.add_cache(commands)
     env = _command(commands, "env", operations.env, "print what points a client at the gateway")
     env.add_argument("client", choices=sorted(operations.CLIENTS))
     return parser

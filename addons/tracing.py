@@ -142,6 +142,7 @@ def record(exchange: Exchange) -> dict[str, Json]:
         "duration_ms": _ms(exchange.started_s, ended_s),
         "attempts": [_attempt(exchange, each) for each in exchange.attempts],
         "usage": _usage(exchange.usage),
+        "cache_lost_tokens": exchange.cache_lost_tokens or None,
         "cost": None if exchange.cost is None else dollars(exchange.cost),
         "cost_micro_usd": None if exchange.cost is None else micro_dollars(exchange.cost),
         "cost_items": [_cost_item(each) for each in exchange.cost_items] or None,

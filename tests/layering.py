@@ -72,9 +72,10 @@ TABLE = {
     ),
     # These meet in the Exchange and in hook order, never by import.
     "hooks": Row(
-        "addons.accounting addons.answering addons.authentication addons.catalog addons.draining addons.greeting "
+        "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
+        "addons.greeting "
         "addons.inbound addons.metrics addons.outbound addons.selection addons.tracing",
-        "hub machinery domain registries channels strategies store steps ground",
+        "hub machinery domain registries channels strategies store steps analysis ground",
         "mitmproxy orjson pydantic",
         apart=2,
     ),

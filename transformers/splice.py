@@ -11,13 +11,9 @@ from functools import cache
 import orjson
 
 from axonhub.transformers.json_types import Json
+from axonhub.transformers.places import STRING, Span, raw_members
 
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
-_FIRST_MEMBER = re.compile(rb"\s*\{\s*(" + _STRING + rb")\s*:\s*(" + _STRING + rb")", re.DOTALL)
-_KEY = re.compile(rb"[\s,]*+(" + _STRING + rb")\s*:\s*", re.DOTALL)
-_WORD = re.compile(rb"[^\s,}]+")
-_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+([{}\[\]])", re.DOTALL)
+_FIRST_MEMBER = re.compile(rb"\s*\{\s*(" + STRING + rb")\s*:\s*(" + STRING + rb")", re.DOTALL)
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])")
 
 
@@ -67,23 +63,6 @@ def _string_member(member: str) -> re.Pattern[bytes]:
     return re.compile(re.escape(orjson.dumps(member)) + rb"\s*:\s*\"")
 
 
-def _string_members(body: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def _string_members(body: bytes) -> Iterator[tuple[bytes, Span]]:
     """Key and place of each top-level value that is a string."""
-    place = body.index(b"{") + 1
-    while key := _KEY.match(body, place):
-        place = _value_end(body, key.end())
-        if body.startswith(b'"', key.end()):
-            yield key[1], (key.end(), place)
-
-
-def _value_end(body: bytes, start: int) -> int:
-    if not body.startswith((b"{", b"["), start):
-        value = (_WHOLE_STRING if body.startswith(b'"', start) else _WORD).match(body, start)
-        assert value
-        return value.end()
-    depth = 0
-    for bracket in _TO_BRACKET.finditer(body, start):
-        depth += 1 if bracket[1] in b"{[" else -1
-        if not depth:
-            return bracket.end()
-    raise ValueError("not valid JSON")
+    return ((key, span) for key, span in raw_members(body) if body.startswith(b'"', span[0]))
