@@ -158,6 +158,7 @@ def _pipe(
         return None
 
     kind = channel_types()[attempt.candidate.channel.type]
+    refuses_empty = attempt.candidate.channel.settings.empty_response_detection
 
     def on_first_event() -> None:
         attempt.first_event_s = exchange.first_byte_s = time.time()
@@ -166,12 +167,17 @@ def _pipe(
         writer = attempt.protocol.stream_writer(bare_reply(exchange))
         ends_early = dialect_of(attempt.candidate.channel, kind).omits_terminator
         return PassThrough(
-            attempt.protocol, writer, on_first_event, omits_terminator=ends_early, hides=_hidden(attempt)
+            attempt.protocol,
+            writer,
+            on_first_event,
+            omits_terminator=ends_early,
+            hides=_hidden(attempt),
+            refuses_empty=refuses_empty,
         )
     reply = replace(reply_of(exchange), estimated_input_tokens=estimate)
     writer = exchange.address.protocol.stream_writer(reply)
     reader = attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo)
-    return Conversion(reader, writer, on_first_event, decode)
+    return Conversion(reader, writer, on_first_event, decode, refuses_empty=refuses_empty)
 
 
 def _hidden(attempt: Attempt) -> Callable[[SseEvent], bool] | None:

@@ -26,6 +26,7 @@ from axonhub.addons.replies import (
     stream_type,
 )
 from axonhub.addons.retrying import told_wait_s
+from axonhub.transformers.beginnings import EMPTY, is_empty
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import fold, unfold
 from axonhub.transformers.hub.responses import Response
@@ -57,6 +58,8 @@ def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) 
         return Failure(FailureKind.SERVER, f"The provider's answer is not readable: {error}"[:2000])
     if isinstance(answer, Failure):
         return answer
+    if attempt.candidate.channel.settings.empty_response_detection and is_empty(answer):
+        return EMPTY
     attempt.answer = answer
     exchange.usage = answer.usage
     exchange.first_byte_s = attempt.first_event_s = time.time()

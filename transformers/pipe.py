@@ -1,8 +1,9 @@
 """Pipes: a provider's stream on its way to the client, converted or untouched.
 
-Both kinds decide when there is something to show (`committed`), whether the stream is no answer at all (`rejected`),
-and count what was used. A pipe never raises: whatever goes wrong ends the client's stream in the client's own protocol.
-Of a stream without end they keep only the beginning, so that no stream can fill the memory.
+Both kinds decide when an answer has begun (`begun`), when there is something to show of it (`committed`), whether the
+stream is no answer at all (`rejected`), and count what was used. A pipe never raises: whatever goes wrong ends the
+client's stream in the client's own protocol. Of a stream without end they keep only the beginning, so that no stream
+can fill the memory.
 """
 
 import json
@@ -11,10 +12,12 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from axonhub.transformers.hub.events import End, Event, Failed, Ping, Start, Stop, UsageTold
+from axonhub.transformers.beginnings import EMPTY, ends_empty, shows
+from axonhub.transformers.dialect import Dialect
+from axonhub.transformers.hub.events import End, Event, Failed, Ping, Start, Stop, TextDelta, UsageTold
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import Fold
-from axonhub.transformers.protocol import ProtocolError, StreamReader, StreamWriter, WireProtocol
+from axonhub.transformers.protocol import ProtocolError, StreamReader, StreamWriter, Undo, WireProtocol
 from axonhub.transformers.sieve import Sieve
 from axonhub.transformers.sse import SseDecoder, SseEvent
 
@@ -25,6 +28,8 @@ KEPT_BYTES: Final = 8 * 1024 * 1024
 _PING: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"ping"')
 _DONE: Final = "[DONE]"
 _EVENT_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_OPAQUE: Final = TextDelta(0, "?")
+"""Stands for an event that may be anything."""
 _CUT: Final = Failure(FailureKind.NETWORK, "The provider's stream ended before its answer was complete.")
 
 type Decode = Callable[[bytes], bytes]
@@ -58,7 +63,7 @@ class Kept:
 class Conversion:
     """Reads one protocol, writes another. One a stream; not thread-safe.
 
-    `on_commit` is called once; `decode` undoes a content encoding.
+    `on_commit` is called once; `decode` undoes a content encoding; `refuses_empty`: an answer without content is none.
     """
 
     def __init__(
@@ -69,10 +74,12 @@ class Conversion:
         decode: Decode | None = None,
         *,
         kept_bytes: int = KEPT_BYTES,
+        refuses_empty: bool = False,
     ) -> None:
         self.fold = Fold()
-        self.committed = self.rejected = self.closed = False
+        self.begun = self.committed = self.rejected = self.closed = False
         self.progress = 0
+        self._refuses_empty = refuses_empty
         self._decoder = SseDecoder()
         self._reader, self._writer, self._on_commit, self._decode = reader, writer, on_commit, decode
         self._sent, self._received = Kept(kept_bytes), Kept(kept_bytes)
@@ -108,6 +115,12 @@ class Conversion:
     def keepalive(self) -> bytes:
         return b"" if self.closed else self._writer.keepalive()
 
+    def show(self) -> None:
+        """Commits, although only the beginning of an answer has come."""
+        if not self.committed:
+            self.committed = True
+            self._on_commit()
+
     def _decoded(self, piece: bytes) -> bytes:
         plain = self._decode(piece) if self._decode else piece
         self._received.add(plain)
@@ -139,10 +152,13 @@ class Conversion:
                 self.closed = self.committed
             case Ping():
                 pass
+            case _ if self._refuses_empty and not self.committed and ends_empty(event):
+                self.fold.add(Failed(EMPTY))
+                self.rejected = True
             case _:
-                if not self.committed:
-                    self.committed = True
-                    self._on_commit()
+                self.begun = True
+                if shows(event):
+                    self.show()
                 self.progress += 1
                 self.closed = isinstance(event, End)
 
@@ -189,14 +205,18 @@ class PassThrough:
         omits_terminator: bool = False,
         kept_bytes: int = KEPT_BYTES,
         hides: Callable[[SseEvent], bool] | None = None,
+        refuses_empty: bool = False,
     ) -> None:
         """`omits_terminator`: this provider is known to end a stream without saying that it is complete.
 
-        `hides`: events that the client did not ask for; then only whole events pass.
+        `hides`: events that the client did not ask for; then only whole events pass. `refuses_empty`: as above.
         """
         self.fold = Fold()
-        self.committed = self.rejected = False
+        self.begun = self.committed = self.rejected = False
         self.progress = 0
+        self._refuses_empty = refuses_empty
+        self._preview: StreamReader | None = None
+        """Until commit, to see when there is content."""
         self._protocol, self._writer, self._on_commit = protocol, writer, on_commit
         self._omits_terminator, self._done = omits_terminator, False
         self._blind = False
@@ -273,9 +293,14 @@ class PassThrough:
         except Exception:  # as above: an error here would leave the client hanging
             logger.exception("a stream could not be looked at")
             self._blind = True
-            if not (self.committed or self.rejected):
-                self.committed = True
-                self._on_commit()
+            if not self.rejected:
+                self.show()
+
+    def show(self) -> None:
+        if not self.committed:
+            self.committed = True
+            self._writer.write(self.fold.start)  # from here on it may say keep-alives; these bytes are the provider's
+            self._on_commit()
 
     def _look(self, sse_events: Iterable[SseEvent]) -> None:
         for sse_event in sse_events:
@@ -291,18 +316,39 @@ class PassThrough:
                 self.progress += 1
 
     def _judge_first(self, sse_event: SseEvent) -> None:
-        """Until commit: is the first event an answer, an error, or nothing that anybody could read?"""
+        """Until commit: is this event the beginning of an answer, an error, or nothing that anybody could read?"""
         if self.fold.failure is not None:
             self.rejected = True
-        elif _is_ping(sse_event) or sse_event.data == _DONE:
+        elif _is_ping(sse_event):
             return
+        elif sse_event.data == _DONE:
+            if self.begun:
+                self._show_if_content((End(),))
         elif not _is_object(sse_event.data):
             self.rejected = True
             self.fold.add(Failed(Failure(FailureKind.SERVER, "The provider's stream is not readable.")))
         else:
-            self.committed = True
-            self._writer.write(self.fold.start)  # from here on it may say keep-alives; these bytes are the provider's
-            self._on_commit()
+            self.begun = True
+            self._show_if_content(self._previewed(sse_event))
+
+    def _show_if_content(self, events: Iterable[Event]) -> None:
+        first = next(filter(shows, events), None)
+        if first is None:
+            return
+        if self._refuses_empty and ends_empty(first):
+            self.rejected = True
+            self.fold.add(Failed(EMPTY))
+        else:
+            self.show()
+
+    def _previewed(self, sse_event: SseEvent) -> Iterable[Event]:
+        """What is not understood is shown: the client may understand it."""
+        self._preview = self._preview or self._protocol.stream_reader(Dialect(), Undo())
+        try:
+            events = list(self._preview.read(sse_event))
+        except ProtocolError:
+            return (_OPAQUE,)
+        return (_OPAQUE,) if any(isinstance(event, Failed) for event in events) else events
 
     def _told(self, sse_event: SseEvent) -> Iterable[Event]:
         try:

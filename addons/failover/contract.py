@@ -32,6 +32,11 @@ class Pipe(Protocol):
     """Turns the upstream's body into the client's, piece by piece. Never raises."""
 
     @property
+    def begun(self) -> bool:
+        """An answer was announced, though there may be nothing to show of it yet."""
+        ...
+
+    @property
     def committed(self) -> bool:
         """There is something to show to the client; from here on no other channel is tried."""
         ...
@@ -49,6 +54,10 @@ class Pipe(Protocol):
     @property
     def progress(self) -> int:
         """Counts real events; pings do not count."""
+        ...
+
+    def show(self) -> None:
+        """Commit to what was announced, although there is no content yet."""
         ...
 
     def feed(self, piece: bytes) -> Iterable[bytes]: ...
@@ -103,6 +112,10 @@ class Limits:
     whole_answer_bytes: int = 128 * 1024 * 1024
     """Also of a stream before its first event."""
     keepalive_s: float = 15.0
+    sign_s: float = 0.02
+    """After the announcement of an answer whose content does not follow at once: a head and a keep-alive."""
+    announced_s: float = 2.0
+    """So long content may be waited for before the announcement itself is shown, which no other channel can undo."""
     header_timeout_s: float = 30.0
     """From the first byte of a header block to its last."""
     body_silence_s: float = 60.0

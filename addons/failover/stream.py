@@ -107,6 +107,8 @@ class GatewayStream(HttpStream):
     """When the client last heard anything, or had said all."""
     greeted = False
     """The client has a head already, and hears keep-alives."""
+    announced_at = inf
+    """When this try announced an answer whose content has not come yet."""
     held: list[bytes]
     seen = 0
     """Bytes of the upstream's answer to this try, while it is held."""
@@ -116,6 +118,11 @@ class GatewayStream(HttpStream):
     @property
     def pipe(self) -> Pipe | None:
         return self.attempt.pipe if self.attempt else None
+
+    @property
+    def is_announced(self) -> bool:
+        """Does the upstream's stream have a beginning that is not shown yet?"""
+        return self.server_state == self.state_hold and self.announced_at < inf
 
     @property
     def waits_for_answer(self) -> bool:
@@ -240,7 +247,7 @@ class GatewayStream(HttpStream):
         attempt = self.attempt = last_try(self.flow)
         assert attempt
         self.response_body_buf.clear()
-        self.held, self.seen, self.progress = [], 0, 0
+        self.held, self.seen, self.progress, self.announced_at = [], 0, 0, inf
         connection = yield from self.connect(attempt)
         if connection is None:
             return False
@@ -335,8 +342,9 @@ class GatewayStream(HttpStream):
 
     def state_hold(self, event: events.Event) -> Commands:
         """Keeps a stream back until its first event shows that it is an answer."""
+        assert self.attempt
         assert self.pipe
-        pipe, ended = self.pipe, isinstance(event, ResponseEndOfMessage)
+        attempt, pipe, ended = self.attempt, self.pipe, isinstance(event, ResponseEndOfMessage)
         if isinstance(event, ResponseData):
             self.seen += len(event.data)
             self.held += pipe.feed(event.data)
@@ -349,6 +357,10 @@ class GatewayStream(HttpStream):
             yield from self.next_try(Ending.REJECTED, "no answer in the stream", cancel=not ended)
         elif self.seen > limits.whole_answer_bytes:
             yield from self.next_try(Ending.REJECTED, "a stream without an event", cancel=True)
+        elif pipe.begun and self.announced_at == inf:
+            self.announced_at = self.gateway.clock()
+            self.patience = self.announced_at + attempt.idle_timeout_s
+            self.wait()
 
     def commit(self) -> Commands:
         assert self.attempt
@@ -427,6 +439,9 @@ class GatewayStream(HttpStream):
         """Sets the deadline to the end of patience, or to the next keep-alive where that comes first."""
         allowed = self.server_state == self.state_relay or (self.attempt and self.attempt.greeting)
         self.deadline = min(self.patience, self.quiet_since + limits.keepalive_s if allowed else inf)
+        if self.is_announced:
+            sign_s = limits.sign_s if allowed and not self.greeted else limits.announced_s
+            self.deadline = min(self.deadline, self.announced_at + sign_s)
 
     def on_deadline(self) -> Commands:
         """Not reached while a connect is awaited: the layer closes one that takes too long."""
@@ -440,8 +455,20 @@ class GatewayStream(HttpStream):
             yield from self.end_relay()
         elif self.server_state == self.state_relay:
             yield from self.on_silence() if over else self.keep_alive()
-        elif self.waits_for_answer:
-            yield from self.next_try(Ending.TIMED_OUT, "no answer in time") if over else self.keep_alive()
+        elif not self.waits_for_answer:
+            return
+        elif self.is_announced and self.gateway.clock() >= self.announced_at + limits.announced_s:
+            yield from self.show()
+        elif over:
+            yield from self.next_try(Ending.TIMED_OUT, "no answer in time")
+        else:
+            yield from self.keep_alive()
+
+    def show(self) -> Commands:
+        """So many seconds after its announcement an answer is shown as it is; silence has another limit from here."""
+        assert self.pipe
+        self.pipe.show()
+        yield from self.commit()
 
     def on_silence(self) -> Commands:
         if self.gateway.is_unread(self):
@@ -462,7 +489,8 @@ class GatewayStream(HttpStream):
             sign = greeting.keepalive
             if not self.greeted:
                 self.greeted = True
-                yield from self.send_head(http.Response.make(200, b"", greeting.headers))
+                told = self.flow.response if self.is_announced else None
+                yield from self.send_head(told or http.Response.make(200, b"", greeting.headers))
         if sign:
             yield SendHttp(ResponseData(self.stream_id, sign), self.context.client)
         self.quiet_since = self.gateway.clock()

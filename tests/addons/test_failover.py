@@ -48,10 +48,10 @@ def post(body: str = "{}", extra: str = "") -> str:
 
 
 class LinePipe:
-    """A stream of lines: `error` fails, `ping` is no progress, `end` closes; all others are shown in capitals."""
+    """A stream of lines: `error` fails, `ping` is no progress, `begin` announces, `end` closes; the rest is shouted."""
 
     def __init__(self) -> None:
-        self.committed = self.rejected = self.closed = False
+        self.begun = self.committed = self.rejected = self.closed = False
         self.progress = 0
         self.mute = False
 
@@ -62,12 +62,18 @@ class LinePipe:
                 self.rejected = True
             elif line == b"hidden":
                 self.progress += 1
+            elif line == b"begin":
+                self.begun = True
+                shown.append(b"BEGIN\n")
             elif line != b"ping":
                 self.committed = True
                 self.progress += 1
                 self.closed = line == b"end"
                 shown.append(line.upper() + b"\n")
         return shown
+
+    def show(self) -> None:
+        self.committed = True
 
     def finish(self) -> list[bytes]:
         return [] if self.closed else [b"(finished)"]
@@ -328,6 +334,49 @@ def test_stream_is_shown_from_its_first_event():
     assert book.client.heard.endswith(b"0\r\n\r\n")
     assert book.story[-2:] == ["responseheaders", "response"]
     assert not upstream.closed
+    assert_at_rest(book, hooks)
+
+
+@pytest.mark.parametrize("fail", ["error", END])
+def test_announced_answer_that_fails_is_hidden(fail: str):
+    book, hooks = asked("a", "b")
+    book.opens("a").says(STREAM + chunk("begin") + (chunk(fail) if fail == "error" else fail))
+    book.opens("b").says(STREAM + chunk("begin") + chunk("one") + chunk("end") + END)
+
+    assert chunks(book.client.heard) == "BEGIN\nONE\nEND\n"
+    assert hooks.endings == [Ending.REJECTED, Ending.NOT_TRIED]
+    assert_at_rest(book, hooks)
+
+
+def test_announcement_is_shown_after_a_while_without_content():
+    book, hooks = asked("a", "b")
+    upstream = book.opens("a")
+    upstream.says(STREAM + chunk("begin"))
+    book.passes(1.9)
+    assert book.client.heard == b""
+    book.passes(0.2)
+    assert chunks(book.client.heard) == "BEGIN\n"
+    book.passes(100)  # what was announced may take as long as a stream may fall silent
+    upstream.leaves()
+
+    assert chunks(book.client.heard).startswith("BEGIN\n(alive)")
+    assert chunks(book.client.heard).endswith("(alive)(aborted: network)")
+    assert_at_rest(book, hooks)
+
+
+def test_announcement_brings_a_sign_of_life_at_once():
+    """The head and a keep-alive, of which none is an answer: another channel may still take over."""
+    book, hooks = asked("a", "b", greeting=GREETING)
+    first = book.opens("a")
+    first.says(STREAM + chunk("begin"))
+    assert book.client.heard == b""
+    book.passes(0.03)
+    assert chunks(book.client.heard) == "(wait)"
+    first.leaves()
+    book.opens("b").says(STREAM + chunk("begin") + chunk("one") + chunk("end") + END)
+
+    assert chunks(book.client.heard) == "(wait)BEGIN\nONE\nEND\n"
+    assert book.client.heard.count(b"HTTP/1.1 ") == 1
     assert_at_rest(book, hooks)
 
 

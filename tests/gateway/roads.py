@@ -28,10 +28,16 @@ from tests.upstreams.server import Cut, Hold, Raw, Reply, Request, Script, Upstr
 TARGET = "/anthropic/v1/messages"
 TEXT = "Said by the channel that works: ünïcödé 北京 🎈, in more than one piece."
 NEVER = threading.Event()
-START = (
+BEGUN = (
     b'event: message_start\ndata: {"type": "message_start", "message": {"id": "msg_bad", "type": "message", '
     b'"role": "assistant", "model": "m", "content": [], "stop_reason": null, "stop_sequence": null, '
     b'"usage": {"input_tokens": 1, "output_tokens": 1}}}\n\n'
+)
+START = (
+    BEGUN + b'event: content_block_start\ndata: {"type": "content_block_start", "index": 0, '
+    b'"content_block": {"type": "text", "text": ""}}\n\n'
+    b'event: content_block_delta\ndata: {"type": "content_block_delta", "index": 0, '
+    b'"delta": {"type": "text_delta", "text": "Half of"}}\n\n'
 )
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 OVERLOADED = (
@@ -84,6 +90,9 @@ HIDDEN_STREAMS: Mapping[str, Script] = {
     "stream cut": streams(PING, Cut()),
     "stream reset": streams(PING, Cut(reset=True)),
     "half an event": streams(START[:100], Cut()),
+    "begun cut": streams(BEGUN, Cut()),
+    "begun reset": streams(BEGUN, PING, Cut(reset=True)),
+    "begun error": streams(BEGUN, OVERLOADED),
 }
 HOPELESS = "all fail"
 """Cases of which no channel works, but two fail."""

@@ -172,14 +172,32 @@ def test_stream_is_not_held_up(gateway: Gateway, upstreams: Providers, road: Roa
     """Nor is one that began after a failure."""
     release = threading.Event()
     upstreams.scripts |= {f"held/{at}": {**HIDDEN, **HIDDEN_STREAMS}[at] for at in ("reset", "429", "error first")}
-    upstreams.working[road.kind].script = held(WORKING, 1, release)
+    upstreams.working[road.kind].script = held(WORKING, 4, release)
 
     with listening(gateway, road, asking(road.model(case), stream=True)) as live:
-        first = live.until(b"message_start")
+        first = live.until(b"text_delta")
         release.set()
         whole = live.rest()
 
-    assert b"Said by" not in first
+    assert b"message_stop" not in first
+    assert text_of(whole, stream=True) == TEXT
+
+
+@EVERY_ROAD
+def test_announcement_brings_a_sign_of_life_and_is_then_shown(
+    gateway: Gateway, upstreams: Providers, road: Road
+) -> None:
+    release = threading.Event()
+    upstreams.working[road.kind].script = held(WORKING, 1, release)
+
+    with listening(gateway, road, asking(road.model(), stream=True)) as live:
+        sign = live.until(b": keepalive\n\n")
+        announced = live.until(b"message_start")
+        release.set()
+        whole = live.rest()
+
+    assert b"message_start" not in sign
+    assert b"content_block" not in announced
     assert text_of(whole, stream=True) == TEXT
 
 
@@ -340,6 +358,8 @@ def test_streams_of_one_caller_fail_apart(gateway: Gateway, upstreams: Providers
             return connection.ask(TARGET, ANTHROPIC_HEADERS, asking(road.model(case), stream=True))
 
         waiting = [asked("waits") for _ in range(10)]
+        for stream in waiting:
+            connection.until(stream, b"message_start")
         others = [asked(quick[at % len(quick)]) for at in range(50)]
         answers = [connection.rest(stream) for stream in others]
         release.set()

@@ -106,7 +106,7 @@ def test_pings_and_comments_are_no_answer():
 
     assert not pipe.committed
     assert pipe.progress == 0
-    pipe.feed(START)
+    pipe.feed(b"".join(TEXT[:2]))
     assert pipe.committed
     assert pipe.progress == 1
     pipe.feed(PING + b": still here\n\n")
@@ -142,9 +142,88 @@ def test_empty_stream_is_no_answer(stream: bytes):
     assert not pipe.committed
 
 
+CREATED = named("response.created", response={"id": "resp_1", "model": "gpt"}, sequence_number=0)
+GEMINI = discovered()["gemini/generate_content"]
+ANNOUNCEMENTS = {
+    "a start": (ANTHROPIC, START),
+    "an empty part": (ANTHROPIC, START + PING + TEXT[0]),
+    "a role": (CHAT, chat({"role": "assistant", "content": ""})),
+    "created": (RESPONSES, CREATED),
+    "in progress": (RESPONSES, CREATED + named("response.in_progress", response={"id": "resp_1"}, sequence_number=1)),
+    "usage alone": (GEMINI, data({"responseId": "r", "usageMetadata": {"promptTokenCount": 7}})),
+}
+CONTENTS = {
+    "text": (ANTHROPIC, TEXT[1]),
+    "a tool": (
+        ANTHROPIC,
+        named("content_block_start", index=0, content_block={"type": "tool_use", "id": "t", "name": "n", "input": {}}),
+    ),
+    "chat text": (CHAT, chat({"content": "Hello"})),
+    "chat refusal to go on": (CHAT, chat({}, "stop")),
+    "gemini text": (GEMINI, data({"candidates": [{"content": {"parts": [{"text": "Hello"}], "role": "model"}}]})),
+    "an event nobody knows": (ANTHROPIC, named("content_block_delta", index=0, delta={"type": "news_delta"})),
+}
+
+
+@pytest.mark.parametrize("convert", [False, True], ids=["untouched", "converted"])
+@pytest.mark.parametrize("case", ANNOUNCEMENTS)
+def test_announcement_is_held_until_there_is_content(case: str, convert: bool):
+    protocol, announcement = ANNOUNCEMENTS[case]
+    pipe = conversion(protocol) if convert else through(protocol)
+    pipe.feed(announcement)
+
+    assert pipe.begun and not pipe.committed and not pipe.rejected
+    pipe.show()
+    assert pipe.committed
+
+
+@pytest.mark.parametrize("case", CONTENTS)
+def test_content_is_shown(case: str):
+    protocol, content = CONTENTS[case]
+    start = {ANTHROPIC: START + (TEXT[0] if case == "text" else b""), CHAT: chat({"role": "assistant"})}
+    pipe = through(protocol)
+    pipe.feed(start.get(protocol, b"") + content)
+
+    assert pipe.committed
+
+
+@pytest.mark.parametrize("convert", [False, True], ids=["untouched", "converted"])
+def test_error_after_the_announcement_is_refused(convert: bool):
+    pipe = conversion(ANTHROPIC, CHAT) if convert else through()
+    pipe.feed(START + PING + TEXT[0] + OVERLOADED)
+
+    assert pipe.rejected and not pipe.committed
+    assert pipe.failure is not None
+    assert pipe.failure.kind is FailureKind.OVERLOADED
+
+
+@pytest.mark.parametrize("convert", [False, True], ids=["untouched", "converted"])
+@pytest.mark.parametrize("refuses", [False, True])
+def test_answer_without_content_is_refused_on_request(convert: bool, refuses: bool):
+    writer = CHAT.stream_writer(reply()) if convert else ANTHROPIC.stream_writer(reply())
+    reader = ANTHROPIC.stream_reader(Dialect(), Undo())
+    pipe = (
+        Conversion(reader, writer, lambda: None, refuses_empty=refuses)
+        if convert
+        else PassThrough(ANTHROPIC, writer, lambda: None, refuses_empty=refuses)
+    )
+    pipe.feed(START + TEXT[0] + TEXT[2] + STOP + LAST)
+    pipe.finish()
+
+    assert pipe.rejected is refuses
+    assert pipe.committed is not refuses
+
+
+def test_answer_that_was_cut_short_is_not_empty():
+    pipe = PassThrough(ANTHROPIC, ANTHROPIC.stream_writer(reply()), lambda: None, refuses_empty=True)
+    pipe.feed(START + named("message_delta", delta={"stop_reason": "max_tokens"}, usage={"output_tokens": 1}))
+
+    assert pipe.committed
+
+
 def test_providers_own_error_in_mid_stream_is_the_end():
     pipe = through()
-    pipe.feed(START + OVERLOADED)
+    pipe.feed(START + TEXT[0] + TEXT[1] + OVERLOADED)
 
     assert pipe.finish() == []
     assert pipe.abort(GONE) == []
@@ -156,11 +235,11 @@ def test_providers_own_error_in_mid_stream_is_the_end():
 @pytest.mark.parametrize("torn", [b"", b"event: content_block_delta\nda", b"data: {", b"\n"])
 def test_dead_provider_ends_in_an_error_event_of_its_own(torn: bytes):
     pipe = through()
-    pipe.feed(START + TEXT[0])
+    pipe.feed(START + TEXT[0] + TEXT[1])
     pipe.feed(torn)
     tail = b"".join(pipe.abort(GONE))
 
-    assert kinds(START + TEXT[0] + torn + tail)[-1] == "error"
+    assert kinds(START + TEXT[0] + TEXT[1] + torn + tail)[-1] == "error"
     assert b'"gone"' in tail
     assert pipe.failure == GONE
     assert pipe.client_bytes.endswith(tail)
@@ -169,6 +248,7 @@ def test_dead_provider_ends_in_an_error_event_of_its_own(torn: bytes):
 def test_dead_responses_provider_ends_in_response_failed():
     pipe = through(RESPONSES)
     pipe.feed(named("response.created", response={"id": "resp_1", "model": "gpt"}, sequence_number=0))
+    pipe.show()
 
     assert kinds(b"".join(pipe.abort(GONE))) == ["response.failed"]
 
@@ -206,6 +286,7 @@ def test_keepalives_only_between_events():
     pipe.feed(START[:-1])
     assert pipe.keepalive() == b""
     pipe.feed(START[-1:])
+    pipe.show()
     assert kinds(pipe.keepalive()) == ["ping"]
     pipe.feed(b"event: content_block_delta\n")
     assert pipe.keepalive() == b""
@@ -353,6 +434,7 @@ def test_converter_that_breaks_ends_in_an_error(caplog: pytest.LogCaptureFixture
 
 def test_writer_that_breaks_at_the_end_leaves_nobody_hanging(caplog: pytest.LogCaptureFixture):
     pipe = Conversion(CHAT.stream_reader(Dialect(), Undo()), Broken(), lambda: None)  # type: ignore[arg-type]
+    pipe.show()
     pipe.feed(chat({"role": "assistant", "content": "Hi"}))
 
     assert pipe.closed
