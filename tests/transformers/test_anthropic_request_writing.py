@@ -829,3 +829,70 @@ def test_any_request_is_refused_with_a_reason_or_taken(request, dialect):
     assert anthropic_refusals(written.body) == []
     PROTOCOL.read_request(written.body)
     assert PROTOCOL.write_request(request, dialect) == written
+
+
+def converted_again(body: dict):
+    """An Anthropic client's body, through the hub to Anthropic."""
+    return PROTOCOL.write_request(PROTOCOL.read_request({"model": "m", "max_tokens": 9000, **HI, **body}), DIALECT)
+
+
+HI = {"messages": [{"role": "user", "content": "hi"}]}
+
+
+def test_members_of_thinking_and_output_that_the_hub_has_no_word_for_reach_anthropic():
+    output = {"effort": "high", "task_budget": {"type": "tokens", "total": 90}}
+    thinking = {"type": "adaptive", "block_binding": "strict"}
+
+    written = converted_again({"output_config": output, "thinking": thinking})
+
+    assert (written.body["output_config"], written.body["thinking"]) == (output, thinking)
+    assert written.losses == ()
+
+
+def test_a_kind_of_thinking_of_the_future_stays_what_it_is():
+    assert converted_again({"thinking": {"type": "between_tools"}}).body["thinking"] == {"type": "between_tools"}
+
+
+def test_wishes_for_thinking_go_where_the_thinking_goes():
+    forced = {"tools": [{"name": "t", "input_schema": {"type": "object"}}], "tool_choice": {"type": "any"}}
+
+    written = converted_again({"thinking": {"type": "adaptive", "block_binding": "strict"}, **forced})
+
+    assert "thinking" not in written.body
+    assert "thinking.block_binding" in [loss.path for loss in written.losses]
+
+
+def test_an_image_with_a_wrong_media_type_keeps_its_other_members():
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 33).decode()
+    source = {"type": "base64", "media_type": "image/jpeg", "data": png}
+    image = {"type": "image", "source": source, "transformations": [{"type": "resize"}]}
+
+    written = converted_again({"messages": [{"role": "user", "content": [image]}]})
+
+    [block] = written.body["messages"][0]["content"]
+    assert block == {**image, "source": {**source, "media_type": "image/png"}}
+
+
+def test_the_description_of_a_format_goes_into_its_schema():
+    wanted = OutputFormat({"type": "object", "properties": {}}, "n", "A place.")
+
+    written = PROTOCOL.write_request(Request("m", (Turn("user", (Text("hi"),)),), output_format=wanted), DIALECT)
+
+    assert written.body["output_config"]["format"]["schema"]["description"] == "A place."
+
+
+def test_a_signature_of_another_provider_at_words_or_a_call_is_a_recorded_loss():
+    foreign = Signature("AAAA", "gem-aistudio")
+    call = ToolCall("c", "t", "{}", signature=foreign)
+    turns = (
+        Turn("user", (Text("hi"),)),
+        Turn("assistant", (Text("so", signature=foreign), call)),
+        Turn("user", (ToolResult("c", (Text("ok"),)),)),
+    )
+
+    written = PROTOCOL.write_request(Request("m", turns), DIALECT)
+
+    assert [loss.path for loss in written.losses if loss.path.endswith("signature")] == [
+        "messages[1].content[0].signature",
+        "messages[1].content[1].signature",
+    ]

@@ -21,6 +21,7 @@ from axonhub.transformers.hub.parts import (
     Native,
     Part,
     Refusal,
+    Signature,
     Text,
     Thinking,
     ToolCall,
@@ -115,9 +116,15 @@ class BlockWriter:
     def lose(self, path: str, reason: str) -> None:
         self.losses.append(Loss(path, reason))
 
+    def _unsign(self, signature: Signature | None, path: str) -> None:
+        """Anthropic signs reasoning alone: what stands at words or calls is another provider's."""
+        if signature is not None:
+            self.losses.append(Loss(f"{path}.signature", "another provider signed it", "info"))
+
     def _text(self, part: Text, path: str) -> JsonObject:
         if part.native is not None and part.native.protocol == NAME:
             return part.native.value
+        self._unsign(part.signature, path)
         block: dict[str, Json] = {"type": "text", "text": part.text}
         own = [raw for raw in part.annotations if str(raw.get("type")).endswith("_location")]
         if own:
@@ -140,6 +147,7 @@ class BlockWriter:
     def _tool_call(self, part: ToolCall, path: str) -> JsonObject:
         call_id = clean_call_id(part.id)
         name = self.names.wire(ToolReference(part.name, part.namespace, part.kind))
+        self._unsign(part.signature, path)
         native = _native(part.native)
         if native is not None and native.get("id") == call_id and native.get("name") == name:
             return native
@@ -172,8 +180,8 @@ class BlockWriter:
         if isinstance(source, Inline) and source.media_type not in COMMON_IMAGES:
             raise Unsupported(f"Anthropic takes no images of type {source.media_type!r}", path)
         native = _native(part.native)
-        if native is not None and source == part.source:
-            return native
+        if native is not None:
+            return native if source == part.source else native | {"source": _source(source, native, path)}
         return _marked({"type": "image", "source": _source(source, native, path)}, part.cache)
 
     def _document(self, part: Document, path: str) -> JsonObject:

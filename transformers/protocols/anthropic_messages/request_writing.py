@@ -77,16 +77,37 @@ def _format_told(output: OutputFormat | None, dialect: Dialect, losses: list[Los
 
 
 def _thinking_and_format(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: list[Loss]) -> JsonObject:
-    members: dict[str, Json] = {}
-    output: dict[str, Json] = {}
-    if plan.thinking is not None:
-        members["thinking"] = plan.thinking
-    if plan.effort is not None:
-        output["effort"] = plan.effort
+    own = request.extensions.get(NAME, {})
+    thinking = _own_thinking(request, plan, own, losses)
+    output = _with_own({"effort": plan.effort} if plan.effort else {}, own, "output_config.")
     if request.output_format is not None and request.output_format.schema is not None and dialect.json_schema:
-        schema = for_anthropic_output(request.output_format.schema, losses, "response_format")
-        output["format"] = {"type": "json_schema", "schema": schema}
-    return members | ({"output_config": output} if output else {})
+        output = {**output, "format": _format(request.output_format, losses)}
+    return ({"thinking": thinking} if thinking else {}) | ({"output_config": output} if output else {})
+
+
+def _own_thinking(request: Request, plan: ThinkingPlan, own: JsonObject, losses: list[Loss]) -> JsonObject | None:
+    """The plan's, with the client's further wishes; where thinking had to give way, they go with it."""
+    wished = {name: value for name, value in own.items() if name.startswith("thinking.")}
+    if plan.thinking is None or (not plan.active and request.reasoning and request.reasoning.mode != "off"):
+        losses += (Loss(name, "nothing is thought in this answer") for name in wished)
+        return plan.thinking
+    if plan.thinking["type"] != "adaptive" and wished.pop("thinking.type", None) is not None:
+        losses.append(Loss("thinking.type", "a budget says it to these models"))
+    return _with_own(plan.thinking, wished, "thinking.")
+
+
+def _with_own(members: JsonObject, own: JsonObject, prefix: str) -> JsonObject:
+    """With the members that no other protocol has a word for, as the client wrote them."""
+    return members | {name.removeprefix(prefix): value for name, value in own.items() if name.startswith(prefix)}
+
+
+def _format(wanted: OutputFormat, losses: list[Loss]) -> JsonObject:
+    schema = for_anthropic_output(wanted.schema or {}, losses, "response_format")
+    if wanted.description and "description" not in schema:
+        schema = {**schema, "description": wanted.description}
+    elif wanted.description:
+        losses.append(Loss("response_format.description", "the schema brings one of its own", "info"))
+    return {"type": "json_schema", "schema": schema}
 
 
 def _sampling(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: list[Loss]) -> JsonObject:
