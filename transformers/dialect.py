@@ -85,6 +85,8 @@ class Dialect:
     """`web_search_options` is understood."""
     openai_fields: bool = False
     """OpenAI's own members are understood: prompt_cache_key, service_tier, metadata, verbosity."""
+    candidates: bool = False
+    """Several answers to one request (`n`, `candidateCount`); else a converted request for them is refused."""
     stop_limit: int | None = None
     """At most so many stop sequences; None: no limit known."""
 

@@ -31,6 +31,7 @@ OPENAI: Final = Dialect(
     long_tools_tokens=87,
     tool_tokens=4,
     call_tokens=5,
+    candidates=True,
 )
 AZURE: Final = Dialect(
     max_tokens_field="max_completion_tokens",
@@ -46,6 +47,7 @@ AZURE: Final = Dialect(
     long_tools_tokens=87,
     tool_tokens=4,
     call_tokens=5,
+    candidates=True,
 )
 DEEPSEEK: Final = Dialect(
     reasoning_replay="tool_loop",
@@ -99,7 +101,7 @@ OLLAMA: Final = Dialect(
     efforts=("none", "low", "medium", "high"),
     text_only_content=True,
 )
-VLLM: Final = Dialect(reasoning_field="reasoning", reasoning_control="template")
+VLLM: Final = Dialect(reasoning_field="reasoning", reasoning_control="template", candidates=True)
 
 ANTHROPIC: Final = Dialect(
     signature_origin="ant",
@@ -120,8 +122,12 @@ DEEPSEEK_ANTHROPIC: Final = Dialect(vocabulary="deepseek_v3", reasoning_replay="
 MOONSHOT_ANTHROPIC: Final = Dialect(vocabulary="kimi_k2", reasoning_replay="always")
 ZAI_ANTHROPIC: Final = Dialect(vocabulary="glm4", reasoning_replay="always")
 
-GEMINI: Final = Dialect(signature_origin="gem-aistudio", token_percent=105, tools_tokens=0, tool_tokens=20)
-GEMINI_VERTEX: Final = Dialect(signature_origin="gem-vertex", gemini_schema="message", labels=True, count_wrapped=False)
+GEMINI: Final = Dialect(
+    signature_origin="gem-aistudio", candidates=True, token_percent=105, tools_tokens=0, tool_tokens=20
+)
+GEMINI_VERTEX: Final = Dialect(
+    signature_origin="gem-vertex", candidates=True, gemini_schema="message", labels=True, count_wrapped=False
+)
 RESPONSES: Final = Dialect(
     signature_origin="oai",
     files=True,

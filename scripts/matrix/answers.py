@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Image, Inline, Part, Refusal, Signature, Text, Thinking, ToolCall
 from axonhub.transformers.hub.requests import Reasoning
 from axonhub.transformers.hub.responses import Response, StopReason
@@ -79,6 +80,7 @@ ANSWERS: Final = (
     AnswerFeature("Content", "refusal", _parts(Refusal("no"))),
     AnswerFeature("Content", "web citation", _parts(_CITED)),
     AnswerFeature("Content", "generated image", _parts(Text("hello"), Image(Inline("image/png", PNG)))),
+    AnswerFeature("Content", "log probabilities", _parts(Text("hello", logprobs=(TokenLogprob("hello", -0.5),)))),
     AnswerFeature("Thinking", "reasoning text", _parts(Thinking("because"), Text("hello"))),
     AnswerFeature(
         "Thinking", "signed reasoning", _signed, {"gemini/generate_content": _gemini(_THOUGHT, _SIGNED_TEXT)}
@@ -153,8 +155,9 @@ def _anonymous(part: Part) -> object:
             return "thinking", text, signature, redacted
         case ToolCall():
             return replace(part, item_id=None, native=None)
-        case Text(text, annotations=annotations, signature=signature):
-            return "text", text, [(each.get("url"), each.get("title")) for each in map(_cited, annotations)], signature
+        case Text(text, annotations=annotations, signature=signature, logprobs=logprobs):
+            cited = [(each.get("url"), each.get("title")) for each in map(_cited, annotations)]
+            return "text", text, cited, signature, [(each.token, each.logprob) for each in logprobs]
         case _:
             return part
 

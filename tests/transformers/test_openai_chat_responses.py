@@ -137,13 +137,6 @@ def test_members_that_only_chat_knows_survive_between_dialects():
     assert (whole["system_fingerprint"], whole["service_tier"]) == ("fp", "default")
 
 
-def test_token_probabilities_survive_between_dialects():
-    source = body({"content": "Hi"})
-    source["choices"][0]["logprobs"] = {"content": []}
-
-    assert PROTOCOL.write_response(read(source), reply(ASKED))["choices"][0]["logprobs"] == {"content": []}
-
-
 # -- writing
 
 

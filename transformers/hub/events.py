@@ -5,11 +5,13 @@ Grammar that every stream reader keeps and every stream writer may rely on:
     any point.
 A part is PartStarted(index, empty part), its deltas, PartEnded(index). Indexes are dense from 0 in order of first
 appearance. Parts may overlap (parallel tool calls); `Sequencer` undoes that for protocols that cannot.
+Where the client asked for several answers, OfCandidate holds the part events and the Stop of those beyond the first.
 """
 
 from dataclasses import dataclass
 
 from axonhub.transformers.hub.failures import Failure
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Part, Signature
 from axonhub.transformers.hub.responses import StopReason
 from axonhub.transformers.hub.usage import Usage
@@ -39,6 +41,8 @@ class TextDelta:
 
     index: int
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Of the tokens of this text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,18 @@ class Stop:
     detail: JsonObject | None = None
 
 
+type PartEvent = PartStarted | TextDelta | ArgumentsDelta | SignatureTold | AnnotationTold | PartEnded
+
+
+@dataclass(frozen=True, slots=True)
+class OfCandidate:
+    """What happens in a further answer to the same request (`n`, `candidateCount`)."""
+
+    candidate: int
+    """From 1: the first answer's events stand bare."""
+    event: PartEvent | Stop
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The answer broke. Nothing follows."""
@@ -102,17 +118,4 @@ class End:
     """The provider ended properly. Nothing follows."""
 
 
-type Event = (
-    Start
-    | PartStarted
-    | TextDelta
-    | ArgumentsDelta
-    | SignatureTold
-    | AnnotationTold
-    | PartEnded
-    | UsageTold
-    | Stop
-    | Failed
-    | Ping
-    | End
-)
+type Event = Start | PartEvent | UsageTold | Stop | OfCandidate | Failed | Ping | End

@@ -9,7 +9,9 @@ from axonhub.transformers.hub.events import (
     End,
     Event,
     Failed,
+    OfCandidate,
     PartEnded,
+    PartEvent,
     PartStarted,
     Ping,
     SignatureTold,
@@ -19,6 +21,7 @@ from axonhub.transformers.hub.events import (
     UsageTold,
 )
 from axonhub.transformers.hub.failures import Failure
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Part, Refusal, Signature, Text, Thinking, ToolCall
 from axonhub.transformers.hub.responses import Response, StopReason
 from axonhub.transformers.hub.usage import Usage
@@ -33,6 +36,7 @@ class _OpenPart:
         self.pieces: list[str] = []
         self.annotations: list[JsonObject] = []
         self.signature: Signature | None = None
+        self.logprobs: list[TokenLogprob] = []
 
     def closed(self) -> Part:
         part, text = self.part, "".join(self.pieces)
@@ -40,9 +44,10 @@ class _OpenPart:
             case Text():
                 signature = self.signature or part.signature
                 told = (*part.annotations, *self.annotations)
-                return replace(part, text=part.text + text, signature=signature, annotations=told)
+                odds = (*part.logprobs, *self.logprobs)
+                return replace(part, text=part.text + text, signature=signature, annotations=told, logprobs=odds)
             case Refusal():
-                return replace(part, text=part.text + text)
+                return replace(part, text=part.text + text, logprobs=(*part.logprobs, *self.logprobs))
             case Thinking():
                 return replace(part, text=part.text + text, signature=self.signature or part.signature)
             case ToolCall():
@@ -61,6 +66,8 @@ class Fold:
         self.failure: Failure | None = None
         self.ended = False
         self._parts: dict[int, _OpenPart] = {}
+        self._further: dict[int, Fold] = {}
+        """Of the answers beyond the first, by candidate."""
 
     def add(self, event: Event) -> None:
         match event:
@@ -69,7 +76,10 @@ class Fold:
                 self.usage = self.usage.updated(event.usage)
             case PartStarted(index, part):
                 self._parts[index] = _OpenPart(part)
-            case TextDelta(index, text) | ArgumentsDelta(index, text):
+            case TextDelta(index, text, logprobs):
+                self._parts[index].pieces.append(text)
+                self._parts[index].logprobs += logprobs
+            case ArgumentsDelta(index, text):
                 self._parts[index].pieces.append(text)
             case SignatureTold(index, signature):
                 self._parts[index].signature = signature
@@ -79,6 +89,8 @@ class Fold:
                 self.usage = self.usage.updated(usage)
             case Stop():
                 self.stop = event
+            case OfCandidate(candidate, inner):
+                self._further.setdefault(candidate, Fold()).add(inner)
             case Failed(failure):
                 self.failure = failure
             case End():
@@ -97,6 +109,7 @@ class Fold:
             model=self.start.model,
             stop_sequence=stop.sequence,
             stop_detail=stop.detail,
+            alternatives=tuple(self._further[candidate].response() for candidate in sorted(self._further)),
         )
 
 
@@ -111,23 +124,34 @@ def fold(events: Iterable[Event]) -> Response | Failure:
 def unfold(response: Response) -> Iterator[Event]:
     """A whole answer as the shortest stream that folds to it."""
     yield Start(response.id, response.model, response.usage)
-    for index, part in enumerate(response.parts):
-        yield from _unfold_part(index, part)
+    yield from _unfold_parts(response)
+    for place, further in enumerate(response.alternatives, start=1):
+        yield from (OfCandidate(place, event) for event in _unfold_parts(further))
+        yield OfCandidate(place, _stop_of(further))
     yield UsageTold(response.usage)
-    yield Stop(response.stop, response.stop_sequence, response.stop_detail)
+    yield _stop_of(response)
     yield End()
 
 
-def _unfold_part(index: int, part: Part) -> Iterator[Event]:
+def _stop_of(response: Response) -> Stop:
+    return Stop(response.stop, response.stop_sequence, response.stop_detail)
+
+
+def _unfold_parts(response: Response) -> Iterator[PartEvent]:
+    for index, part in enumerate(response.parts):
+        yield from _unfold_part(index, part)
+
+
+def _unfold_part(index: int, part: Part) -> Iterator[PartEvent]:
     match part:
         case Text():
             yield PartStarted(index, Text("", cache=part.cache))
-            yield from _text(index, part.text)
+            yield from _text(index, part.text, part.logprobs)
             yield from (AnnotationTold(index, each) for each in part.annotations)
             yield from _signature(index, part.signature)
         case Refusal():
             yield PartStarted(index, Refusal(""))
-            yield from _text(index, part.text)
+            yield from _text(index, part.text, part.logprobs)
         case Thinking():
             yield PartStarted(index, replace(part, text="", signature=None, native=None))
             yield from _text(index, part.text)
@@ -142,11 +166,11 @@ def _unfold_part(index: int, part: Part) -> Iterator[Event]:
     yield PartEnded(index)
 
 
-def _text(index: int, text: str) -> Iterator[Event]:
+def _text(index: int, text: str, logprobs: tuple[TokenLogprob, ...] = ()) -> Iterator[PartEvent]:
     if text:
-        yield TextDelta(index, text)
+        yield TextDelta(index, text, logprobs)
 
 
-def _signature(index: int, signature: Signature | None) -> Iterator[Event]:
+def _signature(index: int, signature: Signature | None) -> Iterator[PartEvent]:
     if signature is not None:
         yield SignatureTold(index, signature)

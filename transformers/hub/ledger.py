@@ -7,6 +7,7 @@ dense indexes in order of first appearance, opens and closes parts, and drops em
 from collections.abc import Hashable
 
 from axonhub.transformers.hub.events import ArgumentsDelta, Event, PartEnded, PartStarted, SignatureTold, TextDelta
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Part, Signature, ToolCall
 
 
@@ -36,12 +37,12 @@ class Ledger:
         self._count += 1
         return [PartStarted(index, part), PartEnded(index)]
 
-    def text(self, key: Hashable, text: str, part: Part) -> list[Event]:
+    def text(self, key: Hashable, text: str, part: Part, logprobs: tuple[TokenLogprob, ...] = ()) -> list[Event]:
         """Text for the part of this key, which is opened as `part` when it is not open."""
         if not text:
             return []
         started = [] if key in self._open else self.start(key, part)
-        return [*started, TextDelta(self._open[key], text)]
+        return [*started, TextDelta(self._open[key], text, logprobs)]
 
     def arguments(self, key: Hashable, text: str) -> list[Event]:
         """Argument text for an open tool call."""

@@ -7,6 +7,7 @@ A part keeps `native`, the wire value it was read from, so that an exit of the s
 from dataclasses import dataclass, field
 from typing import Literal
 
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.json_types import Json, JsonObject
 
 
@@ -70,6 +71,8 @@ class Text:
     annotations: tuple[JsonObject, ...] = ()
     signature: Signature | None = None
     """Gemini signs text parts too."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Of an answer's text, where the client asked and the provider told."""
     native: Native | None = field(default=None, compare=False, repr=False)
 
 
@@ -78,6 +81,7 @@ class Refusal:
     """The model's words for declining, where a protocol tells them apart from text."""
 
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
     native: Native | None = field(default=None, compare=False, repr=False)
 
 

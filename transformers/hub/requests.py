@@ -92,6 +92,10 @@ class Sampling:
     candidates: int | None = None
     """How many answers (`n`, `candidateCount`)."""
 
+    def asks_for(self, candidate: int) -> bool:
+        """Is this one of the answers that the client wants? The first is 0."""
+        return candidate < (self.candidates or 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:

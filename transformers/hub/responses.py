@@ -28,5 +28,11 @@ class Response:
     model: str | None = None
     stop_sequence: str | None = None
     stop_detail: JsonObject | None = None
+    alternatives: tuple["Response", ...] = ()
+    """Further answers to the same request, in their order: parts and stop reasons alone."""
     extensions: Mapping[str, JsonObject] = field(default_factory=dict)
     """Top-level members that no field above can hold, by protocol name."""
+
+    def answers(self, candidates: int | None) -> tuple["Response", ...]:
+        """As many of all answers as a client asked for; one when it did not say."""
+        return (self, *self.alternatives)[: candidates or 1]

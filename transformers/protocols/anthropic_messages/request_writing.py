@@ -82,7 +82,8 @@ def _thinking_and_format(request: Request, plan: ThinkingPlan, dialect: Dialect,
     output = _with_own({"effort": plan.effort} if plan.effort else {}, own, "output_config.")
     if request.output_format is not None and request.output_format.schema is not None and dialect.json_schema:
         output = {**output, "format": _format(request.output_format, losses)}
-    return ({"thinking": thinking} if thinking else {}) | ({"output_config": output} if output else {})
+    members: dict[str, Json] = {"thinking": thinking, "output_config": output}
+    return {name: value for name, value in members.items() if value}
 
 
 def _own_thinking(request: Request, plan: ThinkingPlan, own: JsonObject, losses: list[Loss]) -> JsonObject | None:

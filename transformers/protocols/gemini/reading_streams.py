@@ -11,6 +11,7 @@ import orjson
 from axonhub.transformers.call_ids import minted_call_id
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.fields import as_mapping, as_objects, as_text
+from axonhub.transformers.hub.candidates import of_candidate
 from axonhub.transformers.hub.events import (
     AnnotationTold,
     ArgumentsDelta,
@@ -23,6 +24,7 @@ from axonhub.transformers.hub.events import (
 )
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.ledger import Ledger
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Native, Part, Refusal, Text, Thinking, ToolCall, Unknown
 from axonhub.transformers.hub.responses import StopReason
 from axonhub.transformers.hub.usage import Usage
@@ -31,6 +33,7 @@ from axonhub.transformers.protocol import Undo, Unreadable
 from axonhub.transformers.protocols.gemini.arguments import arguments_text
 from axonhub.transformers.protocols.gemini.failures import failure_in
 from axonhub.transformers.protocols.gemini.grounding import annotations
+from axonhub.transformers.protocols.gemini.logprobs import read_logprobs
 from axonhub.transformers.protocols.gemini.media_parts import file_source, inline, media_part
 from axonhub.transformers.protocols.gemini.names import NAME, camel
 from axonhub.transformers.protocols.gemini.reading_parts import hosted_code
@@ -58,6 +61,10 @@ class GeminiStreamReader:
         self._blocked = False
         self._pieces: list[str] = []
         """Text of the open text part: Google counts citations in its bytes."""
+        self._further: dict[int, GeminiStreamReader] = {}
+        """Of the answers beyond the first, where several were asked for."""
+        self._logprobs: tuple[TokenLogprob, ...] = ()
+        """Of the chunk's tokens, until its text is told."""
         self._sources: JsonObject = {}
         """The last candidate that told where the answer comes from."""
 
@@ -75,26 +82,55 @@ class GeminiStreamReader:
         if (refusal := block(chunk)) and not self._blocked:
             self._blocked = True
             events += self._refuse(refusal)
-        candidate = _first_candidate(chunk)
+        candidates = [camel(each) for each in as_objects(chunk.get("candidates"))]
+        for candidate in candidates:
+            events += self._placed(candidate)
+            if events and isinstance(events[-1], Failed):
+                return events
+        self._tell_usage(chunk, events)
+        return events
+
+    def _placed(self, candidate: JsonObject) -> list[Event]:
+        place = candidate.get("index")
+        if isinstance(place, int) and place > 0:
+            return self._further_candidate(place, candidate)
+        return self._candidate(candidate)
+
+    def _candidate(self, candidate: JsonObject) -> list[Event]:
+        events: list[Event] = []
+        if "logprobsResult" in candidate:
+            self._logprobs += read_logprobs(camel(candidate))
         for part in as_objects(as_mapping(candidate.get("content")).get("parts")):
             self._part(camel(part), events)
         if "groundingMetadata" in candidate or "citationMetadata" in candidate:
             self._sources = candidate
-        self._tell_usage(chunk, events)
         return self._note_finish(candidate, events)
+
+    def _further_candidate(self, place: int, candidate: JsonObject) -> list[Event]:
+        if place not in self._further:
+            self._further[place] = reader = GeminiStreamReader(self._dialect, self._undo)
+            reader._response_id = f"{self._response_id}/{place}"
+        events = of_candidate(place, self._further[place]._candidate(candidate))
+        self._failed = self._further[place]._failed
+        return events
 
     def finish(self) -> list[Event]:
         if self._failed:
             return []
+        further = [told for place, each in self._further.items() for told in of_candidate(place, each.finish())]
+        if further and isinstance(further[-1], Failed):
+            self._failed = True
+            return further
         stop = self._stop()
         if isinstance(stop, Failure):
             return self._fail(stop)
         usage = [UsageTold(self._usage)] if self._usage.known else []
-        return [*self._end_text(), *self._ledger.end_all(), *usage, Stop(stop), End()]
+        return [*further, *self._end_text(), *self._ledger.end_all(), *usage, Stop(stop), End()]
 
     def whole(self) -> list[Event]:
         """The end of a whole answer, which needs no reason to be complete."""
-        self._finish_reason = self._finish_reason or "STOP"
+        for each in (self, *self._further.values()):
+            each._finish_reason = each._finish_reason or "STOP"
         return self.finish()
 
     # -- beginning and end
@@ -174,7 +210,8 @@ class GeminiStreamReader:
             self._pieces.append(words)
         elif words:
             events += self._end_text()
-        events += self._ledger.text(key, words, Text("") if key == _TEXT else _THINKING)
+        logprobs, self._logprobs = (self._logprobs, ()) if key == _TEXT and words else ((), self._logprobs)
+        events += self._ledger.text(key, words, Text("") if key == _TEXT else _THINKING, logprobs)
         if signature is not None:
             events += self._ledger.signature(key, signature)
 

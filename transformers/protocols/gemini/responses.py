@@ -1,15 +1,18 @@
 """Whole answers: a provider's → hub, hub → a client's."""
 
+from dataclasses import replace
+
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.fields import as_count
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import fold
-from axonhub.transformers.hub.parts import Text, ToolCall
+from axonhub.transformers.hub.parts import Refusal, Text, ToolCall
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Reply, Undo, Unreadable
 from axonhub.transformers.protocols.gemini.grounding import grounding_metadata
+from axonhub.transformers.protocols.gemini.logprobs import write_logprobs
 from axonhub.transformers.protocols.gemini.names import camel
 from axonhub.transformers.protocols.gemini.reading_streams import GeminiStreamReader
 from axonhub.transformers.protocols.gemini.stops import write_stop
@@ -29,6 +32,19 @@ def read_response(body: JsonObject, dialect: Dialect, undo: Undo) -> Response | 
 
 
 def write_response(response: Response, reply: Reply) -> JsonObject:
+    answers = response.answers(reply.request.sampling.candidates)
+    candidates: list[Json] = [
+        _candidate(answer, of_candidate(reply, place), place) for place, answer in enumerate(answers)
+    ]
+    return {"candidates": candidates, **about(reply, response.id, response.usage)}
+
+
+def of_candidate(reply: Reply, candidate: int) -> Reply:
+    """With a seed of its own for the ids of a further answer's calls."""
+    return replace(reply, id=f"{candidate}{reply.id}") if candidate else reply
+
+
+def _candidate(response: Response, reply: Reply, place: int) -> JsonObject:
     with_thoughts = shows_thoughts(reply.request)
     said = (
         identified(each, reply.id, index) if isinstance(each, ToolCall) else each
@@ -36,13 +52,15 @@ def write_response(response: Response, reply: Reply) -> JsonObject:
     )
     parts: list[Json] = [part for part in (written_part(each, with_thoughts) for each in said) if part is not None]
     texts = [(part.text, part.annotations) for part in response.parts if isinstance(part, Text) and part.annotations]
-    candidate: JsonObject = {
+    return {
         "content": {"role": "model", "parts": parts},
         "finishReason": write_stop(response.stop),
-        "index": 0,
+        "index": place,
         **grounding_metadata(texts),
+        **write_logprobs(
+            token for part in response.parts if isinstance(part, Text | Refusal) for token in part.logprobs
+        ),
     }
-    return {"candidates": [candidate], **about(reply, response.id, response.usage)}
 
 
 def about(reply: Reply, response_id: str | None, usage: Usage) -> JsonObject:

@@ -229,7 +229,7 @@ def _generation_config(request: Request, dialect: Dialect, losses: list[Loss]) -
         "frequencyPenalty": sampling.frequency_penalty,
         "candidateCount": sampling.candidates,
         "responseLogprobs": sampling.logprobs,
-        "logprobs": sampling.top_logprobs,
+        "logprobs": sampling.top_logprobs if sampling.logprobs else None,
         "stopSequences": _stop(request.stop, losses) or None,
     }
     config: JsonObject = {name: value for name, value in said.items() if value is not None}
@@ -306,8 +306,10 @@ def _members(request: Request, dialect: Dialect, losses: list[Loss]) -> JsonObje
 
 def _leave(request: Request, losses: list[Loss], dialect: Dialect) -> None:
     """What the hub can hold and Gemini cannot say."""
-    if (request.sampling.candidates or 1) > 1:
-        raise Unsupported("a converted request can have one answer only", "n")
+    if (request.sampling.candidates or 1) > 1 and not dialect.candidates:
+        raise Unsupported("this channel gives one answer to a request", "n")
+    if request.sampling.top_logprobs and not request.sampling.logprobs:
+        losses.append(Loss("top_logprobs", "no log probabilities were asked for", "info"))
     if request.sampling.logit_bias:
         losses.append(Loss("logit_bias", "Gemini has no token biases"))
     if request.parallel_tool_calls is False:

@@ -5,7 +5,8 @@ JSON, and only an empty line may fill a silence. A call comes whole. The last ch
 Gemini CLI asks again and shows the text twice.
 """
 
-from typing import TypeGuard
+from collections.abc import Mapping
+from typing import Final, TypeGuard
 
 import orjson
 
@@ -15,6 +16,7 @@ from axonhub.transformers.hub.events import (
     End,
     Event,
     Failed,
+    OfCandidate,
     PartEnded,
     PartStarted,
     Ping,
@@ -24,6 +26,7 @@ from axonhub.transformers.hub.events import (
     TextDelta,
     UsageTold,
 )
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Part, Refusal, Signature, Text, Thinking, ToolCall
 from axonhub.transformers.hub.responses import StopReason
 from axonhub.transformers.hub.sequencer import Sequencer
@@ -32,17 +35,23 @@ from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Reply
 from axonhub.transformers.protocols.gemini.failures import write_error
 from axonhub.transformers.protocols.gemini.grounding import grounding_metadata
-from axonhub.transformers.protocols.gemini.responses import about
+from axonhub.transformers.protocols.gemini.logprobs import write_logprobs
+from axonhub.transformers.protocols.gemini.responses import about, of_candidate
 from axonhub.transformers.protocols.gemini.signing import signed
 from axonhub.transformers.protocols.gemini.stops import write_stop
 from axonhub.transformers.protocols.gemini.writing_parts import identified, is_code, shows_thoughts, written_part
+
+_NOTHING: Final[Mapping[str, Json]] = {}
 
 
 class GeminiStreamWriter:
     """One a stream. Not thread-safe."""
 
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
+    def __init__(self, reply: Reply, candidate: int = 0) -> None:
+        """`candidate`: which of several answers this one writes; the first one's writer holds those of the others."""
+        self._reply = of_candidate(reply, candidate)
+        self._candidate = candidate
+        self._further: dict[int, GeminiStreamWriter] = {}
         self._with_thoughts = shows_thoughts(reply.request)
         self._sequencer = Sequencer()
         self._framing = _Framing(reply.json_array)
@@ -58,6 +67,9 @@ class GeminiStreamWriter:
         self._cited: list[tuple[str, list[JsonObject]]] = []
 
     def write(self, event: Event) -> bytes:
+        if isinstance(event, OfCandidate):
+            asked = self._reply.request.sampling.asks_for(event.candidate)
+            return self._of(event.candidate).write(event.event) if asked else b""
         return b"".join(self._written(each) for each in self._sequencer.feed(event))
 
     def keepalive(self) -> bytes:
@@ -66,8 +78,8 @@ class GeminiStreamWriter:
 
     def _written(self, event: Event) -> bytes:
         match event:
-            case TextDelta(text=text):
-                return self._text(text)
+            case TextDelta(text=text, logprobs=logprobs):
+                return self._text(text, logprobs)
             case ArgumentsDelta(text=text):
                 self._pieces.append(text)
             case PartStarted(index, part):
@@ -96,11 +108,18 @@ class GeminiStreamWriter:
 
     # -- parts
 
-    def _text(self, text: str) -> bytes:
+    def _of(self, candidate: int) -> "GeminiStreamWriter":
+        """The writer of a further answer, whose chunks stand in the same body and say the same of the response."""
+        if candidate not in self._further:
+            self._further[candidate] = further = GeminiStreamWriter(self._reply, candidate)
+            further._framing, further._response_id = self._framing, self._response_id or self._reply.id
+        return self._further[candidate]
+
+    def _text(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> bytes:
         if isinstance(self._part, Thinking):
             return self._chunk({"text": text, "thought": True}) if self._with_thoughts else b""
         self._pieces.append(text)
-        return b"" if _stands_for_code(self._part) else self._chunk({"text": text})
+        return b"" if _stands_for_code(self._part) else self._chunk({"text": text}, write_logprobs(logprobs))
 
     def _end_part(self) -> bytes:
         part, self._part = self._part, None
@@ -138,24 +157,26 @@ class GeminiStreamWriter:
 
     # -- chunks
 
-    def _chunk(self, part: JsonObject | None) -> bytes:
+    def _chunk(self, part: JsonObject | None, beside: Mapping[str, Json] = _NOTHING) -> bytes:
         if part is None:
             return b""
-        candidate: JsonObject = {"content": {"role": "model", "parts": [part]}, "index": 0}
+        candidate: JsonObject = {"content": {"role": "model", "parts": [part]}, "index": self._candidate, **beside}
         return self._framing.chunk({"candidates": [candidate], **self._about()})
 
     def _finish(self) -> bytes:
-        candidate: JsonObject = {
-            "content": {"role": "model", "parts": []},
-            "finishReason": write_stop(self._stop),
-            "index": 0,
-            **grounding_metadata(self._cited),
-        }
         whole: JsonObject = {
-            "candidates": [candidate],
+            "candidates": [each._last() for each in (self, *self._further.values())],
             **about(self._reply, self._response_id, self._usage),
         }
         return self._framing.chunk(whole) + self._framing.end()
+
+    def _last(self) -> JsonObject:
+        return {
+            "content": {"role": "model", "parts": []},
+            "finishReason": write_stop(self._stop),
+            "index": self._candidate,
+            **grounding_metadata(self._cited),
+        }
 
     def _about(self) -> JsonObject:
         return {"modelVersion": self._reply.request.model, "responseId": self._response_id or self._reply.id}

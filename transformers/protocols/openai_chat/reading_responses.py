@@ -36,21 +36,19 @@ def read_response(body: JsonObject, dialect: Dialect, undo: Undo) -> Response | 
 
 
 def _as_chunk(body: JsonObject) -> JsonObject:
-    choices = as_objects(body.get("choices"))
-    if not choices:
-        return {**body, "choices": []}
-    choice = choices[0]
+    choices: list[Json] = [_as_choice(choice, place) for place, choice in enumerate(as_objects(body.get("choices")))]
+    return {**body, "choices": choices}
+
+
+def _as_choice(choice: JsonObject, place: int) -> JsonObject:
     message = dict(as_mapping(choice.get("message")))
     # Each entry of a whole answer is a call of its own, whatever index a vendor gave it.
-    calls: list[Json] = [{**call, "index": place} for place, call in enumerate(as_objects(message.get("tool_calls")))]
+    calls: list[Json] = [{**call, "index": index} for index, call in enumerate(as_objects(message.get("tool_calls")))]
     message["tool_calls"] = calls
-    return {**body, "choices": [{**choice, "index": 0, "delta": message}]}
+    return {**choice, "index": place, "delta": message}
 
 
 def _extensions(body: JsonObject) -> Mapping[str, JsonObject]:
-    """Members that only chat knows (`system_fingerprint`, `service_tier`), and the token probabilities."""
+    """Members that only chat knows (`system_fingerprint`, `service_tier`)."""
     kept: JsonObject = {name: value for name, value in body.items() if name not in _KNOWN and value is not None}
-    choices = as_objects(body.get("choices"))
-    if choices and choices[0].get("logprobs") is not None:
-        kept["logprobs"] = choices[0]["logprobs"]
     return {NAME: kept} if kept else {}

@@ -19,12 +19,15 @@ import orjson
 from axonhub.transformers.call_ids import minted_call_id
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.fields import as_mapping, as_objects, as_text
+from axonhub.transformers.hub.candidates import of_candidate
 from axonhub.transformers.hub.events import AnnotationTold, End, Event, Failed, Start, Stop, UsageTold
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.ledger import Ledger
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Refusal, Signature, Text, Thinking, ToolCall
 from axonhub.transformers.hub.responses import StopReason
 from axonhub.transformers.json_types import Json, JsonObject
+from axonhub.transformers.openai_logprobs import read_tokens
 from axonhub.transformers.protocol import Undo, Unreadable
 from axonhub.transformers.protocols.openai_chat.failures import failure_in
 from axonhub.transformers.protocols.openai_chat.reasoning import Details, reasoning_text
@@ -78,6 +81,10 @@ class ChatStreamReader:
         self._details = Details()
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
+        self._further: dict[int, ChatStreamReader] = {}
+        """Of the answers beyond the first, where several were asked for."""
+        self._logprobs: list[TokenLogprob] = []
+        """Of tokens whose text is still to be told."""
         self._ids: set[str] = set()
         self._seed = ""
         self._blank = ""
@@ -114,11 +121,11 @@ class ChatStreamReader:
         events: list[Event] = []
         choices = chunk.get("choices")
         usage = chunk.get("usage") or as_mapping(chunk.get("x_groq")).get("usage")
-        if isinstance(choices, list) and choices and isinstance(choice := choices[0], dict):
+        for choice in as_objects(choices):
             if not self._started:
                 self._start(chunk, events)
             usage = usage or choice.get("usage")  # Moonshot
-            if not self._stopped and not self._choice(choice, events):
+            if not self._told(choice, events):
                 return events
         if isinstance(usage, dict) and usage != self._usage:
             if not self._started:
@@ -133,10 +140,28 @@ class ChatStreamReader:
         self._seed = response_id or f"{chunk.get('created')}{chunk.get('model')}"
         events.append(Start(response_id, as_text(chunk.get("model")) or None))
 
+    def _told(self, choice: JsonObject, events: list[Event]) -> bool:
+        """False when the answer broke here."""
+        place = choice.get("index")
+        if isinstance(place, int) and place > 0:
+            return self._further_choice(place, choice, events)
+        return self._stopped or self._choice(choice, events)
+
+    def _further_choice(self, place: int, choice: JsonObject, events: list[Event]) -> bool:
+        if place not in self._further:
+            self._further[place] = reader = ChatStreamReader(self._dialect, self._undo)
+            reader._started, reader._seed = True, f"{self._seed}/{place}"
+        reader, own = self._further[place], list[Event]()
+        whole = reader._stopped or reader._choice(choice, own)
+        events += of_candidate(place, own)
+        self._over = self._over or not whole
+        return whole
+
     def _choice(self, choice: JsonObject, events: list[Event]) -> bool:
         """False when the answer broke here."""
-        if choice.get("index"):
-            return True  # A second candidate: never asked for on a converted path.
+        logprobs = choice.get("logprobs")
+        if isinstance(logprobs, dict):
+            self._logprobs += read_tokens(logprobs.get("content")) or read_tokens(logprobs.get("refusal"))
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             delta = choice.get("message")
@@ -202,13 +227,19 @@ class ChatStreamReader:
             self._blank = ""
             self._spoke = True
             self._close_words("text", events)
-        events += ledger.text("text", text, _TEXT)
+        events += ledger.text("text", text, _TEXT, self._taken_logprobs())
+
+    def _taken_logprobs(self) -> tuple[TokenLogprob, ...]:
+        if not self._logprobs:
+            return ()
+        taken, self._logprobs = tuple(self._logprobs), []
+        return taken
 
     def _refuse(self, refusal: Json, events: list[Event]) -> None:
         if isinstance(refusal, str):
             self._spoke = True
             self._close_words("refusal", events)
-            events += self._ledger.text("refusal", refusal, _REFUSAL)
+            events += self._ledger.text("refusal", refusal, _REFUSAL, self._taken_logprobs())
 
     def _annotate(self, annotations: Json, events: list[Event]) -> None:
         for annotation in as_objects(annotations):
@@ -347,12 +378,19 @@ class ChatStreamReader:
         events: list[Event] = []
         if not self._over and not self._stopped:
             self._stop(StopReason.TOOL if self._calls else StopReason.END, events)
+        for place, reader in self._further.items():
+            events[:0] = of_candidate(place, reader.end_of_whole())
         return events
 
     def _end(self, terminated: bool) -> list[Event]:
         if not self._started:
             return self._fail(_EMPTY)
         events: list[Event] = []
+        for place, reader in self._further.items():
+            events += of_candidate(place, reader._end(terminated))
+            if events and isinstance(events[-1], Failed):
+                self._over = True
+                return events
         if not self._stopped:
             whole = terminated or (self._dialect.omits_terminator and (self._spoke or self._calls))
             if not whole or not all(map(_is_whole, self._calls)):

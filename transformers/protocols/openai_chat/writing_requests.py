@@ -65,9 +65,11 @@ def write_request(request: Request, dialect: Dialect) -> Written:
 
 def _sampling(request: Request, dialect: Dialect, body: JsonObject, losses: list[Loss]) -> None:
     asked = request.sampling
-    if (asked.candidates or 1) != 1:
-        raise Unsupported("this gateway converts one answer at a time", "n")
+    several = asked.candidates if (asked.candidates or 1) > 1 else None
+    if several and not dialect.candidates:
+        raise Unsupported("this channel gives one answer to a request", "n")
     told: JsonObject = {
+        "n": several,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
         "seed": asked.seed,
@@ -75,8 +77,10 @@ def _sampling(request: Request, dialect: Dialect, body: JsonObject, losses: list
         "frequency_penalty": asked.frequency_penalty,
         "logit_bias": None if asked.logit_bias is None else dict(asked.logit_bias),
         "logprobs": asked.logprobs,
-        "top_logprobs": asked.top_logprobs,
+        "top_logprobs": asked.top_logprobs if asked.logprobs else None,
     }
+    if asked.top_logprobs and not asked.logprobs:
+        losses.append(Loss("top_logprobs", "no log probabilities were asked for", "info"))
     fixed = dialect.fixed_sampling and _thinks_always(request.model, dialect)
     for name, value in told.items():
         if value is None:

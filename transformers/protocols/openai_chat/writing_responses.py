@@ -7,11 +7,13 @@ from axonhub.transformers.call_ids import minted_call_id
 from axonhub.transformers.carriers import carried
 from axonhub.transformers.citations import chat_annotation, web_citation
 from axonhub.transformers.fields import as_mapping
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Image, Inline, Link, Part, Refusal, Text, Thinking, ToolCall
 from axonhub.transformers.hub.requests import FunctionTool, Request
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.media import data_url
+from axonhub.transformers.openai_logprobs import write_tokens
 from axonhub.transformers.protocol import Reply
 from axonhub.transformers.protocols.openai_chat.names import NAME
 from axonhub.transformers.protocols.openai_chat.reasoning import SEPARATOR, carrier_detail, carrier_of, hides_reasoning
@@ -22,23 +24,49 @@ _PREFIX: Final = "chatcmpl-"
 
 
 def write_response(response: Response, reply: Reply) -> JsonObject:
-    legacy = is_legacy(reply.request)
-    called = any(isinstance(part, ToolCall) for part in response.parts)
-    extensions = dict(response.extensions.get(NAME, {}))
-    choice: JsonObject = {
-        "index": 0,
-        "message": _message(response.parts, reply, legacy),
-        "logprobs": extensions.pop("logprobs", None),
-        "finish_reason": write_stop(response.stop, called, legacy),
-    }
+    answers = response.answers(reply.request.sampling.candidates)
+    choices: list[Json] = [_choice(answer, of_candidate(reply, place), place) for place, answer in enumerate(answers)]
     return {
         "id": response_id(response.id, reply),
         "object": "chat.completion",
         "created": reply.created_s,
         "model": reply.request.model,
-        "choices": [choice],
+        "choices": choices,
         "usage": write_usage(response.usage),
-        **extensions,
+        **response.extensions.get(NAME, {}),
+    }
+
+
+def _choice(answer: Response, reply: Reply, place: int) -> JsonObject:
+    legacy = is_legacy(reply.request)
+    called = any(isinstance(part, ToolCall) for part in answer.parts)
+    return {
+        "index": place,
+        "message": _message(answer.parts, reply, legacy),
+        "logprobs": _logprobs(answer.parts),
+        "finish_reason": write_stop(answer.stop, called, legacy),
+    }
+
+
+def of_candidate(reply: Reply, candidate: int) -> Reply:
+    """With a seed of its own for the ids of a further answer's calls."""
+    return replace(reply, id=f"{candidate}{reply.id}") if candidate else reply
+
+
+def _logprobs(parts: tuple[Part, ...]) -> JsonObject | None:
+    return write_logprobs(
+        tuple(token for part in parts if isinstance(part, Text) for token in part.logprobs),
+        tuple(token for part in parts if isinstance(part, Refusal) for token in part.logprobs),
+    )
+
+
+def write_logprobs(content: tuple[TokenLogprob, ...], refusal: tuple[TokenLogprob, ...]) -> JsonObject | None:
+    """Of a choice; None where nobody told any."""
+    if not content and not refusal:
+        return None
+    return {
+        "content": write_tokens(content) if content else None,
+        "refusal": write_tokens(refusal) if refusal else None,
     }
 
 

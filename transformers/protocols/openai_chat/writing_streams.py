@@ -15,6 +15,7 @@ from axonhub.transformers.hub.events import (
     End,
     Event,
     Failed,
+    OfCandidate,
     PartEnded,
     PartStarted,
     Ping,
@@ -24,6 +25,7 @@ from axonhub.transformers.hub.events import (
     TextDelta,
     UsageTold,
 )
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Image, Part, Refusal, Signature, Text, Thinking, ToolCall
 from axonhub.transformers.hub.responses import StopReason
 from axonhub.transformers.hub.usage import Usage
@@ -36,9 +38,11 @@ from axonhub.transformers.protocols.openai_chat.usage import write_usage
 from axonhub.transformers.protocols.openai_chat.writing_responses import (
     call_id,
     is_legacy,
+    of_candidate,
     response_id,
     write_annotations,
     write_image,
+    write_logprobs,
 )
 
 _DONE: Final = b"data: [DONE]\n\n"
@@ -70,14 +74,19 @@ class _Call:
 class ChatStreamWriter:
     """One a stream. Not thread-safe."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, choice: int = 0) -> None:
+        """`choice`: which of several answers this one writes; the first one's writer holds those of the others."""
         request = reply.request
-        self._reply = reply
+        self._reply, self._request = of_candidate(reply, choice), request
+        self._choice = choice
+        self._further: dict[int, ChatStreamWriter] = {}
         self._legacy = is_legacy(request)
         self._hides_reasoning = hides_reasoning(request)
         self._tells_usage = bool(request.stream_usage)
         self._head: JsonObject | None = None
         """What every chunk says; None before the first one."""
+        self._silent = False
+        """A further answer that has not told its role."""
         self._texts: dict[int, _TextPart] = {}
         self._calls: dict[int, _Call] = {}
         self._content_length = 0
@@ -93,8 +102,8 @@ class ChatStreamWriter:
         if self._over:
             return b""
         match event:
-            case TextDelta(index, text):
-                return self._text(index, text)
+            case TextDelta(index, text, logprobs):
+                return self._text(index, text, logprobs)
             case ArgumentsDelta(index, text):
                 return self._arguments(index, text)
             case Start(id, _, usage):
@@ -114,6 +123,8 @@ class ChatStreamWriter:
                 return b""
             case Stop(reason):
                 return self._stop(reason)
+            case OfCandidate(candidate, inner):
+                return self._of(candidate).write(inner) if self._request.sampling.asks_for(candidate) else b""
             case Failed(failure):
                 self._over = True
                 return _frame(write_failure(failure)[1]) + _DONE
@@ -139,11 +150,20 @@ class ChatStreamWriter:
         }
         return self._delta({"role": "assistant", "content": ""})
 
-    def _delta(self, delta: JsonObject, finish_reason: str | None = None) -> bytes:
+    def _of(self, candidate: int) -> "ChatStreamWriter":
+        """The writer of a further answer: its chunks say the same of the response, its role comes with the first."""
+        if candidate not in self._further:
+            self._further[candidate] = further = ChatStreamWriter(self._reply, candidate)
+            further._head, further._silent = self._head, True
+        return self._further[candidate]
+
+    def _delta(self, delta: JsonObject, finish_reason: str | None = None, logprobs: JsonObject | None = None) -> bytes:
         lead = b"" if self._head is not None else self._start(None)
+        if self._silent:
+            self._silent, delta = False, {"role": "assistant", **delta}
         chunk: JsonObject = {
             **(self._head or {}),
-            "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}],
+            "choices": [{"index": self._choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}],
         }
         if self._tells_usage:
             chunk["usage"] = None
@@ -169,7 +189,7 @@ class ChatStreamWriter:
                 pass  # A tool that the provider ran itself: chat's clients know no such part.
         return b""
 
-    def _text(self, index: int, text: str) -> bytes:
+    def _text(self, index: int, text: str, logprobs: tuple[TokenLogprob, ...]) -> bytes:
         part = self._texts[index]
         if part.field == "content":
             self._content_length += len(text)
@@ -181,7 +201,10 @@ class ChatStreamWriter:
                 return self._delta({part.field: SEPARATOR + text})
             self._reasoned = True
         part.length += len(text)
-        return self._delta({part.field: text})
+        if not logprobs:
+            return self._delta({part.field: text})
+        told = write_logprobs(logprobs, ()) if part.field == "content" else write_logprobs((), logprobs)
+        return self._delta({part.field: text}, logprobs=told)
 
     def _call(self, index: int, call: ToolCall) -> bytes:
         place = len(self._calls)
@@ -247,7 +270,7 @@ class ChatStreamWriter:
         return told + self._delta({}, write_stop(reason, bool(self._calls), self._legacy))
 
     def _end(self) -> bytes:
-        finish = self._stop(StopReason.END)
+        finish = b"".join(each._stop(StopReason.END) for each in (*self._further.values(), self))
         self._over = True
         if not self._tells_usage:
             return finish + _DONE

@@ -10,6 +10,7 @@ from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.parts import Part, Refusal, Text, Thinking, ToolCall, annotation
 from axonhub.transformers.hub.responses import Response, StopReason
 from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.openai_logprobs import read_tokens
 from axonhub.transformers.protocol import Undo, Unreadable
 from axonhub.transformers.protocols.openai_responses.failures import read_told_failure
 from axonhub.transformers.protocols.openai_responses.hosted_items import hosted
@@ -74,7 +75,8 @@ class ItemReader:
         for part in as_objects(item.get("content")):
             words = as_text(part.get("text"))
             if words:
-                yield Text(words, annotations=annotation(part.get("annotations")))
+                odds = read_tokens(part.get("logprobs"))
+                yield Text(words, annotations=annotation(part.get("annotations")), logprobs=odds)
             elif refusal := as_text(part.get("refusal")):
                 yield Refusal(refusal)
 

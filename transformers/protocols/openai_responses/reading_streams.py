@@ -18,6 +18,7 @@ from axonhub.transformers.hub.parts import Refusal, Text, Thinking, ToolCall
 from axonhub.transformers.hub.responses import StopReason
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import Json, JsonObject
+from axonhub.transformers.openai_logprobs import read_tokens
 from axonhub.transformers.protocol import Undo, Unreadable
 from axonhub.transformers.protocols.openai_responses.failures import broken_stream, read_told_failure
 from axonhub.transformers.protocols.openai_responses.names import SEPARATOR
@@ -171,7 +172,8 @@ class ResponsesStreamReader:
         if not text:
             return []
         self._texts.setdefault(key, set()).add(content)
-        return [*self._start({}), *self._ledger.text(("text", key, content), text, part)]
+        odds = read_tokens(obj.get("logprobs"))
+        return [*self._start({}), *self._ledger.text(("text", key, content), text, part, odds)]
 
     def _unsaid(self, obj: JsonObject, text: str, part: Text | Refusal) -> list[Event]:
         """A text that came without deltas."""
@@ -259,7 +261,7 @@ class ResponsesStreamReader:
         if isinstance(part, Text | Refusal):
             place = object()
             empty = Text("") if isinstance(part, Text) else Refusal("")
-            yield from self._ledger.text(place, part.text, empty)
+            yield from self._ledger.text(place, part.text, empty, part.logprobs)
             if isinstance(part, Text):
                 yield from (AnnotationTold(self._ledger.index(place), each) for each in part.annotations)
             yield from self._ledger.end(place)

@@ -19,6 +19,7 @@ from axonhub.transformers.hub.parts import (
 from axonhub.transformers.hub.requests import Reasoning, Request, ToolChoice, ToolReference
 from axonhub.transformers.hub.responses import Response, StopReason
 from axonhub.transformers.json_types import Json, JsonObject
+from axonhub.transformers.openai_logprobs import write_tokens
 from axonhub.transformers.protocol import Reply
 from axonhub.transformers.protocols.openai_responses.annotations import flat_annotations
 from axonhub.transformers.protocols.openai_responses.names import ITEM_PREFIX, NAME, OWN_ORIGIN
@@ -251,4 +252,9 @@ def content_part(part: Text | Refusal) -> JsonObject:
     if isinstance(part, Refusal):
         return {"type": "refusal", "refusal": part.text}
     annotations = flat_annotations(part.annotations, part.text)
-    return {"type": "output_text", "annotations": annotations, "logprobs": [], "text": part.text}
+    return {
+        "type": "output_text",
+        "annotations": annotations,
+        "logprobs": write_tokens(part.logprobs),
+        "text": part.text,
+    }

@@ -25,6 +25,7 @@ from axonhub.transformers.hub.events import (
     UsageTold,
 )
 from axonhub.transformers.hub.failures import Failure
+from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import (
     Hosted,
     Image,
@@ -41,6 +42,7 @@ from axonhub.transformers.hub.responses import StopReason
 from axonhub.transformers.hub.sequencer import Sequencer
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import Json, JsonObject
+from axonhub.transformers.openai_logprobs import write_tokens
 from axonhub.transformers.protocol import Reply
 from axonhub.transformers.protocols.openai_responses.annotations import flat_annotation
 from axonhub.transformers.protocols.openai_responses.failures import failed_response_error
@@ -79,6 +81,7 @@ class ResponsesStreamWriter:
         self._pieces: list[str] = []
         self._signature: Signature | None = None
         self._annotations: list[JsonObject] = []
+        self._logprobs: list[TokenLogprob] = []
         self._announced = False
         """Does the client know of the current part?"""
         self._item_id: str | None = None
@@ -100,8 +103,8 @@ class ResponsesStreamWriter:
 
     def _take(self, event: Event) -> None:
         match event:
-            case TextDelta(text=text):
-                self._text(text)
+            case TextDelta(text=text, logprobs=logprobs):
+                self._text(text, logprobs)
             case ArgumentsDelta(text=text):
                 self._arguments(text)
             case Start():
@@ -170,7 +173,7 @@ class ResponsesStreamWriter:
         self._begin(Start())
         self._end_part()
         self._part, self._announced, self._signature = part, False, None
-        self._pieces, self._annotations = [], []
+        self._pieces, self._annotations, self._logprobs = [], [], []
         match part:
             case Text(text=text) | Refusal(text=text) | Thinking(text=text):
                 if not isinstance(part, Text | Refusal):
@@ -196,7 +199,7 @@ class ResponsesStreamWriter:
             case _:
                 pass
 
-    def _text(self, text: str) -> None:
+    def _text(self, text: str, logprobs: tuple[TokenLogprob, ...] = ()) -> None:
         if not self._announced:
             self._announce()
         self._pieces.append(text)
@@ -211,7 +214,8 @@ class ResponsesStreamWriter:
             if isinstance(part, Refusal):
                 self._emit("response.refusal.delta", place)
             else:
-                self._emit("response.output_text.delta", place | {"logprobs": []})
+                self._logprobs += logprobs
+                self._emit("response.output_text.delta", place | {"logprobs": write_tokens(logprobs)})
 
     def _announce(self) -> None:
         self._announced = True
@@ -247,8 +251,9 @@ class ResponsesStreamWriter:
                 whole = content_part(Refusal(words))
                 self._emit("response.refusal.done", place | {"refusal": words})
             else:
-                whole = content_part(Text(words, annotations=(*part.annotations, *self._annotations)))
-                self._emit("response.output_text.done", place | {"text": words, "logprobs": []})
+                told, odds = (*part.annotations, *self._annotations), tuple(self._logprobs)
+                whole = content_part(Text(words, annotations=told, logprobs=odds))
+                self._emit("response.output_text.done", place | {"text": words, "logprobs": write_tokens(odds)})
             self._emit("response.content_part.done", place | {"part": whole})
             self._content.append(whole)
         signature = self._signature or (part.signature if isinstance(part, Text) else None)
