@@ -14,7 +14,8 @@ from axonhub.addons.channels.credentials import tail
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
-from axonhub.addons.settings import ACTIVE_PROFILES, Settings, load, state_digest
+from axonhub.addons.runtime.merging import ACTIVE_PROFILES
+from axonhub.addons.settings import Settings, load, load_in_force, state_digest
 from axonhub.addons.store.state import RuntimeState
 from axonhub.addons.terminal import CommandFailed, listed, print_json, print_rows, print_text
 from axonhub.transformers.json_types import Json
@@ -92,7 +93,7 @@ CLIENTS: Mapping[str, str] = {
 
 
 def profile_use(arguments: argparse.Namespace) -> int:
-    config = load(arguments.config).config
+    config = load_in_force(arguments.config)[2].config
     name = _profile_name(config, arguments.key, arguments.profile)
     state = RuntimeState(config.store.path)
     active = state.load().get(ACTIVE_PROFILES)
@@ -142,19 +143,17 @@ def _applied(config: Config, digest: str) -> bool:
 
 
 def key_list(arguments: argparse.Namespace) -> int:
-    config = load(arguments.config).config
-    active = RuntimeState(config.store.path).load().get(ACTIVE_PROFILES)
-    chosen = active if isinstance(active, Mapping) else {}
+    _, _, now = load_in_force(arguments.config)
     rows = [
         {
             "name": each.name,
             "status": each.status,
             "reason": each.disabled_reason or "",
             "tail": tail(each.key),
-            "active_profile": chosen.get(each.name, each.active_profile),
+            "active_profile": profile.name if (profile := now.active_profile(each)) else None,
             "profiles": [profile.name for profile in each.profiles],
         }
-        for each in config.api_keys
+        for each in now.config.api_keys
     ]
     return print_rows(arguments, rows)
 
@@ -163,7 +162,7 @@ def key_list(arguments: argparse.Namespace) -> int:
 
 
 def channel_list(arguments: argparse.Namespace) -> int:
-    channels = load(arguments.config).config.channels
+    channels = load_in_force(arguments.config)[2].config.channels
     rows: list[Mapping[str, Json]] = [
         {
             "name": each.name,

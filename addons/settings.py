@@ -1,7 +1,7 @@
-"""Addon: the configuration in force. Loads config.yml, watches it and the run-time state, swaps both whole.
+"""Addon: the configuration in force: config.yml, and beside it what was made at run time. Watches both.
 
-A request keeps the Config that it began with. A bad edit changes nothing and says why in the log. Files are read in a
-thread; `_POLL_S` after an edit at the latest the next request lives under it.
+Both are swapped whole; a request keeps the Config that it began with. A bad edit changes nothing and says why in the
+log. Files are read in a thread; `_POLL_S` after an edit at the latest the next request lives under it.
 """
 
 import asyncio
@@ -32,26 +32,28 @@ from axonhub.addons.config import (
     render_problems,
 )
 from axonhub.addons.config.process import process_environ
+from axonhub.addons.runtime.changes import read
+from axonhub.addons.runtime.merging import ADMIN_TOKEN, InForce
 from axonhub.addons.store.state import RuntimeState
 from axonhub.addons.strategies.registry import STRATEGIES
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.2
-ADMIN_TOKEN = "admin_token"
-ACTIVE_PROFILES = "active_profiles"
-"""Key in the run-time state: API key's name → profile's name."""
 
 
 class Settings:
     def __init__(self) -> None:
-        self.config = Config()
+        self.now = InForce()
         """Without a key for anybody, until `open` was called."""
+        self.state: Mapping[str, object] = {}
+        """What was saved at run time, as it was read; never changed."""
         self._watcher: asyncio.Task[None] | None = None
         self._loaded: Loaded | None = None
         self._refused: ConfigError | None = None
         self._state: RuntimeState | None = None
-        self._active: Mapping[str, str] = {}
+        self._looking = asyncio.Lock()
+        self._told: tuple[str, ...] = ()
         self._owners: Mapping[str, ApiKey] = {}
         self.state_digest = ""
         """Tells a command that what it saved is in force here."""
@@ -59,12 +61,21 @@ class Settings:
         self.made_admin_token = ""
         """Shown once, by the greeting of the start that made it; "" at every other."""
 
+    @property
+    def config(self) -> Config:
+        return self.now.config
+
+    @property
+    def declared(self) -> Config:
+        """config.yml alone."""
+        return self._loaded.config if self._loaded else Config()
+
     def open(self, path: Path | None) -> Config:
         """Loads for the first time; `path` None searches the usual places. Blocks. ConfigError."""
-        self._take(load(path))
-        self._state = RuntimeState(self.config.store.path)
-        self._admin_token = self._made_token(self._state)
-        self._take_state(self._state.load())
+        loaded = load(path)
+        state = self._state = RuntimeState(loaded.config.store.path)
+        self._admin_token = self._made_token(loaded.config, state)
+        self._take(loaded, state.load(), read(loaded.config, state.load(), state.secrets()))
         return self.config
 
     def is_admin(self, token: str) -> bool:
@@ -72,10 +83,10 @@ class Settings:
         wanted = self.config.server.admin.token.get_secret_value() or self._admin_token
         return bool(wanted) and hmac.compare_digest(wanted.encode(), token.encode("utf-8", "surrogateescape"))
 
-    def _made_token(self, state: RuntimeState) -> str:
+    def _made_token(self, config: Config, state: RuntimeState) -> str:
         """Kept in the store's folder, for operators who set none."""
         kept = state.load().get(ADMIN_TOKEN)
-        if isinstance(kept, str) or self.config.server.admin.token.get_secret_value():
+        if isinstance(kept, str) or config.server.admin.token.get_secret_value():
             return kept if isinstance(kept, str) else ""
         self.made_admin_token = secrets.token_urlsafe(32)
         state.save(ADMIN_TOKEN, self.made_admin_token)
@@ -89,8 +100,7 @@ class Settings:
 
     def active_profile(self, api_key: ApiKey) -> Profile | None:
         """The one switched to at run time, else the file's; None: no remapping and no limits."""
-        name = self._active.get(api_key.name, api_key.active_profile)
-        return next((each for each in api_key.profiles if name and each.name.lower() == name.lower()), None)
+        return self.now.active_profile(api_key)
 
     # -- watching
 
@@ -104,11 +114,17 @@ class Settings:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_POLL_S)
-            if self._loaded and self._state:
-                await self._look_at_file(self._loaded)
-                await self._look_at_state(self._state)
+            await self.look()
 
-    async def _look_at_file(self, loaded: Loaded) -> None:
+    async def look(self) -> None:
+        """When it returns, what was saved before the call is in force."""
+        async with self._looking:
+            if self._loaded and self._state:
+                loaded = await self._edited(self._loaded)
+                await self._look_at_state(loaded or self._loaded, self._state, edited=loaded is not None)
+
+    async def _edited(self, loaded: Loaded) -> Loaded | None:
+        """The file after an edit that is usable; None while there is none."""
         changed = await asyncio.to_thread(
             read_if_changed,
             loaded,
@@ -121,30 +137,32 @@ class Settings:
         if isinstance(changed, ConfigError):
             self._refused = changed
             logger.error("The edit is not usable, the old configuration stays in force:\n%s", changed)
-        elif changed is not None:
+            return None
+        if changed is not None:
             self._refused = None
-            self._take(changed)
             logger.info("%s was read again.", changed.path)
+        return changed
 
-    async def _look_at_state(self, state: RuntimeState) -> None:
+    async def _look_at_state(self, loaded: Loaded, state: RuntimeState, *, edited: bool) -> None:
         try:
-            self._take_state(await asyncio.to_thread(state.load))
+            saved = await asyncio.to_thread(state.load)
+            if edited or saved is not self.state:
+                now = await asyncio.to_thread(lambda: read(loaded.config, saved, state.secrets()))
+                self._take(loaded, saved, now)
         except (OSError, ValueError) as error:
             logger.error("The run-time state cannot be read: %s", error)
 
-    def _take(self, loaded: Loaded) -> None:
-        self._loaded, self.config = loaded, loaded.config
-        if loaded.problems:
+    def _take(self, loaded: Loaded, state: Mapping[str, object], now: InForce) -> None:
+        if loaded is not self._loaded and loaded.problems:
             logger.warning("%s", render_problems(loaded.problems))
-        self._owners = MappingProxyType(
-            {digest: each for each in loaded.config.api_keys if (digest := key_digest(each))}
-        )
-        failover.limits.body_bytes = loaded.config.server.max_request_body_bytes
-
-    def _take_state(self, state: Mapping[str, object]) -> None:
+        self._loaded, self.state, self.now = loaded, state, now
+        if now.faults != self._told:
+            self._told = now.faults
+            for fault in now.faults:
+                logger.warning("Made at run time: %s", fault)
+        self._owners = MappingProxyType({digest: each for each in now.config.api_keys if (digest := key_digest(each))})
         self.state_digest = state_digest(state)
-        active = state.get(ACTIVE_PROFILES)
-        self._active = {str(key): str(name) for key, name in active.items()} if isinstance(active, dict) else {}
+        failover.limits.body_bytes = now.config.server.max_request_body_bytes
 
 
 def load(path: Path | None) -> Loaded:
@@ -157,6 +175,13 @@ def load(path: Path | None) -> Loaded:
         known_strategies=STRATEGIES,
         check=findings,
     )
+
+
+def load_in_force(path: Path | None) -> tuple[Config, Mapping[str, object], InForce]:
+    """For commands beside a gateway or without one: config.yml, the state, and both together. Blocks. ConfigError."""
+    declared = load(path).config
+    state = RuntimeState(declared.store.path)
+    return declared, state.load(), read(declared, state.load(), state.secrets())
 
 
 def admin_token(config: Config) -> SecretStr | None:

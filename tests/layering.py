@@ -66,7 +66,7 @@ TABLE = {
     # What the hook modules stand on.
     "ground": Row(
         "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
-        "addons.replies addons.settings addons.whole_answers",
+        "addons.replies addons.runtime addons.runtime.** addons.settings addons.whole_answers",
         "hub machinery domain registries channels store steps ground",
         "h2 mitmproxy orjson pydantic uvicorn",
     ),

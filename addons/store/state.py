@@ -1,14 +1,16 @@
-"""What is decided at run time and must outlive the process: active profiles, the admin token. A plain small TinyDB.
+"""What is decided at run time and must outlive the process: keys, channels, active profiles, the admin token.
 
-Written whole to a new file and renamed, under a lock, so that the command line and the gateway may both save; each
-`load` looks at the file's identity first, and reads it again only when someone has saved since.
+A plain small TinyDB, `state.json`, and beside it `credentials.json` with the channels' secrets, which the documents
+only refer to. Each is written whole to a new file and renamed, under one lock, so that the command line and the gateway
+may both save; each `load` looks at the file's identity first, and reads it again only when someone has saved since.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from axonhub.addons.store.backend import Json
 from axonhub.addons.store.journal import sync_folder
 
 TABLE = "state"
+_SECRETS = "credentials"
 
 
 class WholeFile(Storage):
@@ -50,6 +53,7 @@ class RuntimeState:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / "state.json"
+        self._secrets_path = folder / "credentials.json"
         self._seen: tuple[int, int] | None = None
         self._values: dict[str, Json] = {}
 
@@ -70,6 +74,37 @@ class RuntimeState:
                 table.remove(where("key") == key)
             else:
                 table.upsert({"key": key, "value": value}, where("key") == key)
+
+    def secrets(self) -> Mapping[str, str]:
+        """By the name that the state's documents have for each. Raises ValueError, OSError."""
+        return (WholeFile(self._secrets_path).read() or {}).get(_SECRETS, {})
+
+    def update[T](self, edit: Callable[[dict[str, Json], MutableMapping[str, str]], T]) -> T:
+        """Lets `edit` change values and secrets as they are now, and saves them; durable when it returns.
+
+        Nothing is saved when `edit` raises. A secret whose name no value holds any more is forgotten at once.
+        """
+        with self._locked():
+            values, secrets = deepcopy(dict(self.load())), dict(self.secrets())
+            before, known = deepcopy(values), dict(secrets)
+            result = edit(values, secrets)
+            if secrets != known:
+                self._write_secrets(secrets)
+            if values != before:
+                rows = enumerate(((key, value) for key, value in values.items() if value is not None), 1)
+                table = {str(number): {"key": key, "value": value} for number, (key, value) in rows}
+                WholeFile(self._path).write({TABLE: table})
+            self._forget(secrets, values)
+            return result
+
+    def _forget(self, secrets: Mapping[str, str], values: Mapping[str, Json]) -> None:
+        text = json.dumps(values)
+        used = {name: secret for name, secret in secrets.items() if name in text}
+        if used != secrets:
+            self._write_secrets(used)
+
+    def _write_secrets(self, secrets: Mapping[str, str]) -> None:
+        WholeFile(self._secrets_path).write({_SECRETS: dict(secrets)})
 
     def _identity(self) -> tuple[int, int]:
         try:
