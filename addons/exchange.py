@@ -143,6 +143,8 @@ class Exchange:
     """As they came, without the caller's key."""
     body: bytes = b""
     """The client's bytes; every attempt is written from these."""
+    sent_body: bytes = b""
+    """What the client really sent, where a person changed it before it went on; `body` is then the changed one."""
     document: JsonObject = field(default_factory=dict)
     """The body, parsed once; never changed."""
     request: Request | None = None
@@ -177,6 +179,8 @@ class Exchange:
     response_body: bytes = b""
     """What the client got."""
     status: int | None = None
+    held: bool = False
+    """Somebody wants to see the answer before the client does, so it is not streamed."""
     recorded: bool = False
     """Its record has gone to the store."""
 

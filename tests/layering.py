@@ -55,7 +55,8 @@ TABLE = {
     "steps": Row(
         "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.header_fields "
         "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids "
-        "addons.pricing addons.troubleshooting",
+        "addons.pricing addons.troubleshooting "
+        "addons.masking",
         "hub machinery domain registries steps",
         "brotli orjson pydantic zstandard",
     ),
@@ -81,7 +82,7 @@ TABLE = {
     ),
     # What a person sees and does.
     "surface": Row(
-        "addons.commands addons.console addons.console.** addons.inspection",
+        "addons.commands addons.console addons.console.** addons.inspection addons.views addons.views.**",
         "hub machinery domain registries channels strategies store steps ground",
         "jinja2 mitmproxy orjson pydantic",
         apart=2,
