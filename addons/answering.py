@@ -55,7 +55,8 @@ class Answering:
         if kind.read_quota:
             attempt.quota = kind.read_quota(by_name(flow.response.headers.fields), time.time())
         framed = kind.decode_stream is not None
-        if attempt.status == 200 and exchange.stream and (framed or is_event_stream(flow.response)):
+        streams = exchange.stream and not exchange.held
+        if attempt.status == 200 and streams and (framed or is_event_stream(flow.response)):
             pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
             if pipe is not None:
                 current.pipe = self._pipes[flow] = pipe
@@ -111,7 +112,7 @@ class Answering:
             return
         exchange.ended_s = time.time()
         exchange.status = flow.response.status_code
-        pipe = self._pipes.get(flow)
+        pipe = self._pipes.pop(flow, None)
         if pipe is None:
             exchange.response_body = flow.response.content or b""
         else:
@@ -124,7 +125,7 @@ class Answering:
         if exchange is None or exchange.ended_s is not None:
             return
         exchange.ended_s = time.time()
-        pipe = self._pipes.get(flow)
+        pipe = self._pipes.pop(flow, None)
         exchange.canceled = pipe is None or not pipe.complete  # many leave as soon as they have heard all
         if pipe is not None:
             self._settle(exchange, pipe)

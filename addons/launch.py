@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 PLACEHOLDER = "reverse:http://127.0.0.1:1"
 """Reverse mode to a dead target: without our addon no request can get anywhere."""
 _MITMPROXY_WEB_PORT = 8081
+_COLUMNS = ["icon", "path", "comment", "status", "size", "time"]
+"""Of mitmweb's list: our comments say the rest."""
 
 
 class Launch:
@@ -63,6 +65,8 @@ def quiet_options(config: Config) -> dict[str, object]:
     options: dict[str, object] = {"connection_strategy": "lazy"}
     if "web_port" in ctx.options:
         web = config.inspection
+        if not ctx.options.has_changed("web_columns"):
+            options["web_columns"] = _COLUMNS
         if ctx.options.web_port == _MITMPROXY_WEB_PORT:
             options |= {"web_port": web.web_port, "web_host": web.web_host}
         if web.web_password.get_secret_value() and not ctx.options.web_password:
