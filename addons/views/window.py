@@ -6,12 +6,13 @@ Runs behind all that change an exchange. Only where somebody can look: mitmweb, 
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 
 from mitmproxy import ctx, http
 from mitmproxy.addons.view import View
 
 from axonhub.addons import failover
-from axonhub.addons.config import Config
+from axonhub.addons.config import Config, Inspection
 from axonhub.addons.exchange import Exchange, exchange_of
 from axonhub.addons.masking import masked, masked_text, secrets_of
 from axonhub.addons.settings import Settings
@@ -27,11 +28,10 @@ _LEAST_TOKENS = 1024
 
 class Window:
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._secrets: tuple[Config | None, tuple[bytes, ...]] = (None, ())
         self._warm: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         """Conversations whose beginning a provider has in its cache: trace, agent and model."""
-        self._last = Last(settings)
+        self._last = Last(lambda: settings.config.inspection)
 
     def load(self, loader: object) -> None:
         contentviews.register()
@@ -120,8 +120,8 @@ class Last:
 
     name = "axonhub_last"
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, limits: Callable[[], Inspection]) -> None:
+        self._limits = limits
         self._covered: dict[str, tuple[bytes, bytes]] = {}
         """By flow: an answer as it is and as it is shown, until it was sent."""
 
@@ -147,7 +147,7 @@ class Last:
         view = ctx.master.addons.get("view")
         if not isinstance(view, View):
             return
-        limits = self._settings.config.inspection
+        limits = self._limits()
         for each in keeping.too_many(view.resolve("@all"), limits.keep_flows, limits.keep_bytes):
             view.remove([each])
 

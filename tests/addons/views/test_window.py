@@ -11,7 +11,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.test.taddons import context
 from mitmproxy.test.tflow import tflow
 
-from axonhub.addons.config import Config
+from axonhub.addons.config import Config, Inspection
 from axonhub.addons.exchange import Exchange
 from axonhub.addons.masking import masked, secrets_of
 from axonhub.addons.settings import Settings
@@ -156,7 +156,7 @@ def test_client_gets_its_answer_uncovered() -> None:
     assert flow.response
     shown = b'{"echo":"******"}'
     flow.response.data.content = shown
-    last, sent = Last(Settings()), []
+    last, sent = Last(Inspection), []
 
     async def respond() -> None:
         last.covered(flow, content, shown)
@@ -214,9 +214,7 @@ def test_one_body_in_two_places_counts_once() -> None:
 
 
 def test_list_of_mitmweb_is_cut_as_the_operator_says() -> None:
-    settings = Settings()
-    settings.config = Config.model_validate({"inspection": {"keep_flows": 2}})
-    last = Last(settings)
+    last = Last(lambda: Inspection(keep_flows=2))
     listed = flows(4, 10)
     with context(View()) as tools:
         view = tools.master.addons.get("view")
