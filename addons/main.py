@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from axonhub.addons import operations, records, study
+from axonhub.addons import exporting, operations, records, study
 from axonhub.addons.config import ConfigError
 from axonhub.addons.terminal import CommandFailed
 
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _trace(commands)
     _store(commands)
     study.add_cache(commands)
+    exporting.add_export(commands)
     env = _command(commands, "env", operations.env, "print what points a client at the gateway")
     env.add_argument("client", choices=sorted(operations.CLIENTS))
     return parser
@@ -98,9 +99,6 @@ def _store(commands: _Commands) -> None:
     usage = _json(_command(commands, "usage", records.usage, "sum up what was used"))
     usage.add_argument("--by", choices=("day", "hour", "channel", "model", "key", "profile"), default="day")
     usage.add_argument("--days", type=float, metavar="N", help="only the last N days")
-    export = _command(commands, "export", records.export_request, "print one request for another tool")
-    export.add_argument("id", metavar="REQUEST_ID")
-    export.add_argument("--as", choices=("curl", "har", "json"), default="curl")
     store = _group(commands, "store", "the trace store")
     _json(_command(store, "check", records.store_check, "read everything and compare it with its checksums"))
     _json(_command(store, "compact", records.store_compact, "give back the room of what is no longer alive"))

@@ -9,7 +9,6 @@ from axonhub.addons.config import Config
 from axonhub.addons.settings import load
 from axonhub.addons.store import report
 from axonhub.addons.store.backend import Filter, StoreError
-from axonhub.addons.store.export import export
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.terminal import CommandFailed, print_json, print_text
 
@@ -28,16 +27,6 @@ def trace_show(arguments: argparse.Namespace) -> int:
 def usage(arguments: argparse.Namespace) -> int:
     since_s = time.time() - arguments.days * _DAY_S if arguments.days else None
     return _print(arguments, report.usage(_reader(arguments), arguments.by, since_s))
-
-
-def export_request(arguments: argparse.Namespace) -> int:
-    config = _config(arguments)
-    base_url = f"http://{config.server.host}:{config.server.port}{config.server.base_path}"
-    text = export(_reader(arguments), arguments.id, getattr(arguments, "as"), base_url)
-    if text is None:
-        raise CommandFailed(f"there is no request {arguments.id!r}")
-    print_text(text)
-    return 0
 
 
 def store_check(arguments: argparse.Namespace) -> int:

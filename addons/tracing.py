@@ -19,6 +19,7 @@ from axonhub.addons.prices import dollars, micro_dollars
 from axonhub.addons.settings import Settings, key_digest
 from axonhub.addons.store.backend import Finished, Json
 from axonhub.addons.store.writer import Stats, StoreSettings, TraceWriter
+from axonhub.addons.telling_headers import telling
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.usage import Usage
 
@@ -126,6 +127,8 @@ def record(exchange: Exchange) -> dict[str, Json]:
         "profile": exchange.profile.name if exchange.profile else None,
         "protocol": exchange.address.protocol.name,
         "path": exchange.path,
+        "query": exchange.query or None,
+        "headers": telling(exchange.client_headers) or None,
         "asked_model": exchange.asked_model,
         "wanted_model": exchange.wanted_model,
         "used_model": attempt.candidate.model if attempt else None,

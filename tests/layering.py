@@ -56,13 +56,17 @@ TABLE = {
         "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.header_fields "
         "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids "
         "addons.pricing addons.troubleshooting "
-        "addons.masking",
+        "addons.masking addons.telling_headers",
         "hub machinery domain registries steps",
         "brotli orjson pydantic zstandard",
     ),
     # What stored requests tell when they are looked at together.
     "analysis": Row(
         "addons.analysis addons.analysis.**", "hub machinery domain store steps analysis", "orjson pydantic"
+    ),
+    # Stored requests as files for other programs.
+    "exports": Row(
+        "addons.exports addons.exports.**", "hub machinery domain store steps analysis exports", "mitmproxy orjson"
     ),
     # What the hook modules stand on.
     "ground": Row(
@@ -89,9 +93,9 @@ TABLE = {
     ),
     # Puts it together.
     "program": Row(
-        "addons.assembly addons.axonhub addons.launch addons.main addons.operations addons.records addons.serving "
-        "addons.study addons.terminal",
-        "hub machinery domain registries channels strategies store steps analysis ground hooks surface program",
+        "addons.assembly addons.axonhub addons.exporting addons.launch addons.main addons.operations addons.records "
+        "addons.serving addons.study addons.terminal",
+        "hub machinery domain registries channels strategies store steps analysis exports ground hooks surface program",
         "mitmproxy orjson uvloop",
     ),
 }

@@ -1,7 +1,6 @@
 """What the command line shows, from a store that a gateway is writing, that none is writing, or that is not there."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 
 from axonhub.addons.store import report
 from axonhub.addons.store.backend import Filter, Finished
-from axonhub.addons.store.export import export
 from axonhub.addons.store.partition import JOURNAL, partitions
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.writer import StoreSettings, TraceWriter
@@ -147,32 +145,3 @@ def test_absent_store_reads_as_empty(tmp_path: Path) -> None:
     assert report.store_check(tmp_path / "none").ok
     assert report.store_stats(tmp_path / "none").ok
     assert not (tmp_path / "none").exists()
-
-
-def test_curl_sends_the_same_bytes_again_and_holds_no_key(reader: TraceReader, tmp_path: Path) -> None:
-    """The exported command is run, with a `curl` of our own that shows what it was given."""
-    (tmp_path / "curl").write_text('#!/bin/sh\nfor a; do last=$a; echo "$a" >&2; done\nprintf %s "$last"\n')
-    (tmp_path / "curl").chmod(0o700)
-    command = export(reader, "req_0", "curl", "http://127.0.0.1:8090/")
-    assert command is not None
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "AXONHUB_API_KEY": "from-the-environment"}
-    ran = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, check=True)
-
-    assert ran.stdout == BODY
-    assert b"http://127.0.0.1:8090/v1/messages\n" in ran.stderr
-    assert b"Authorization: Bearer from-the-environment\n" in ran.stderr
-
-
-def test_har_and_json_carry_both_bodies(reader: TraceReader) -> None:
-    har = json.loads(export(reader, "req_0", "har", "http://127.0.0.1:8090") or "")
-    whole = json.loads(export(reader, "req_0", "json", "") or "")
-    entry = har["log"]["entries"][0]
-
-    assert entry["request"]["postData"]["text"] == whole["bodies"]["request"]["text"] == BODY.decode()
-    assert entry["response"]["content"]["encoding"] == whole["bodies"]["response"]["encoding"] == "base64"
-    assert entry["timings"] == {"send": 0, "wait": 300, "receive": 934}
-    assert entry["startedDateTime"] == "2026-01-01T00:00:00+00:00"
-
-
-def test_export_of_something_unknown_is_none(reader: TraceReader) -> None:
-    assert export(reader, "req_x", "har", "") is None

@@ -1,0 +1,1 @@
+"""Stored requests as files that other programs read: curl, HAR, raw HTTP, JSON, JSON lines, mitmproxy flows."""
