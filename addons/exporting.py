@@ -14,7 +14,7 @@ from axonhub.addons.exports.scrubbing import Scrub, as_it_is, scrubber
 from axonhub.addons.exports.text_forms import as_curl, as_json, as_json_lines, as_raw
 from axonhub.addons.exports.transcripts import Terms, Transcript
 from axonhub.addons.masking import secrets_of
-from axonhub.addons.settings import load
+from axonhub.addons.settings import load_in_force
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.terminal import CommandFailed, listed
 
@@ -23,7 +23,7 @@ FORMS = ("curl", "raw", "json", *_OF_MANY)
 
 
 def export(arguments: argparse.Namespace) -> int:
-    config = load(arguments.config).config
+    config = load_in_force(arguments.config)[2].config
     scrub = as_it_is if arguments.unredacted else known_scrubber(config)
     terms = Terms(own_url(config), scrub, not arguments.without_bodies)
     found = stored(TraceReader.open(config.store.path), arguments.id)

@@ -13,7 +13,7 @@ from axonhub.addons.analysis.conversations import Stored, text_of
 from axonhub.addons.config import Config
 from axonhub.addons.prices import price_of
 from axonhub.addons.pricing import cost_of, in_force
-from axonhub.addons.settings import load
+from axonhub.addons.settings import load_in_force
 from axonhub.addons.store.backend import Record
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.summary import number
@@ -26,7 +26,7 @@ type Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def tree(arguments: argparse.Namespace) -> int:
-    reader = TraceReader.open(load(arguments.config).config.store.path)
+    reader = TraceReader.open(load_in_force(arguments.config)[2].config.store.path)
     found = agent_tree(arguments.id, stored_trace(reader, arguments.id))
     if arguments.json:
         print_json(tree_json(found))
@@ -36,7 +36,7 @@ def tree(arguments: argparse.Namespace) -> int:
 
 
 def cache(arguments: argparse.Namespace) -> int:
-    config = load(arguments.config).config
+    config = load_in_force(arguments.config)[2].config
     reader = TraceReader.open(config.store.path)
     if arguments.channels:
         return _hit_rates(reader, arguments)

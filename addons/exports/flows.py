@@ -14,7 +14,9 @@ from mitmproxy.io import FlowWriter
 from axonhub.addons.analysis.conversations import text_of
 from axonhub.addons.exports.transcripts import Transcript
 
-_METADATA = {"request": "id", "trace": "trace_id", "agent": "agent_id", "key": "key_name", "channel": "channel",
+_LINE = "axonhub"
+"""Where a flow keeps what filters find it by: words of the form `name:value`, as in the gateway's own list."""
+_WORDS = {"id": "id", "trace": "trace_id", "agent": "agent_id", "key": "key_name", "channel": "channel",
              "model": "used_model", "asked": "asked_model", "source": "source", "replay_of": "replay_of"}  # fmt: skip
 
 
@@ -43,7 +45,8 @@ def as_flow(transcript: Transcript) -> http.HTTPFlow:
         flow.response.timestamp_end = ended_s
     flow.comment = " ".join(text_of(transcript.stored.record, name) for name in ("key_name", "asked_model", "channel"))
     record = transcript.stored.record
-    flow.metadata = {f"axonhub.{name}": value for name, key in _METADATA.items() if (value := text_of(record, key))}
+    words = (f"{name}:{value}" for name, key in _WORDS.items() if (value := text_of(record, key).replace(" ", "_")))
+    flow.metadata = {_LINE: " ".join(words)}
     return flow
 
 

@@ -82,6 +82,8 @@ class Window:
     def _cache_missed(self, exchange: Exchange) -> bool:
         """Did a conversation that was in a provider's cache find nothing there?"""
         usage, attempt = exchange.usage, exchange.attempt
+        if exchange.cache_lost_tokens:
+            return True
         if attempt is None or not exchange.trace.trace_id or not usage.known or usage.input_tokens < _LEAST_TOKENS:
             return False
         key = (exchange.trace.trace_id, exchange.trace.agent_id, exchange.asked_model)
