@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from axonhub.addons import exporting, operations, records, study
+from axonhub.addons import exporting, operations, records, rehearsing, study
 from axonhub.addons.config import ConfigError
 from axonhub.addons.terminal import CommandFailed
 
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _store(commands)
     study.add_cache(commands)
     exporting.add_export(commands)
+    rehearsing.register(commands)
     env = _command(commands, "env", operations.env, "print what points a client at the gateway")
     env.add_argument("client", choices=sorted(operations.CLIENTS))
     return parser

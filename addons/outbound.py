@@ -8,6 +8,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from typing import Protocol
@@ -31,6 +32,9 @@ from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
 from axonhub.addons.header_fields import Fields, by_name, without
 from axonhub.addons.indexed_headers import IndexedHeaders
 from axonhub.addons.internal import Internal
+from axonhub.addons.overriding import sending as overriding
+from axonhub.addons.overriding.facts import asked_of, facts_of
+from axonhub.addons.overriding.sending import has_overrides
 from axonhub.addons.replies import greeting
 from axonhub.transformers.carriers import may_hold_carriers
 from axonhub.transformers.dialect import Dialect
@@ -124,7 +128,10 @@ class Outbound:
             adapted = kind.adapt(_outgoing(exchange, attempt, request, url), channel)
             url, attempt.request_body = adapted.url, adapted.body
             request.headers = http.Headers([(k.encode(), v.encode()) for k, v in adapted.headers.items()])
-            secret_headers |= adapted.secret_headers
+        if has_overrides(channel):
+            secret_headers = _override(exchange, attempt, request, secret_headers)
+        if kind.sign:
+            secret_headers |= kind.sign(_outgoing(exchange, attempt, request, url), channel).secret_headers
         _retarget(request, _target(url), attempt.request_body)
         retry = exchange.config.retry
         failover.aim(
@@ -137,6 +144,22 @@ class Outbound:
                 greeting=partial(greeting, exchange) if exchange.stream else None,
             ),
         )
+
+
+def _override(
+    exchange: Exchange, attempt: Attempt, request: http.Request, secret_headers: Mapping[str, str]
+) -> dict[str, str]:
+    """Changes request and attempt as the channel's operator wants it; gives the secret headers, changed likewise."""
+    sent = overriding.Outgoing(attempt.request_body, request.headers.fields, secret_headers)
+    counting = exchange.address.operation == "count_tokens"
+    changed, steps = overriding.overridden(
+        attempt.candidate.channel, sent, facts_of(exchange, attempt), asked_of(exchange), with_body=not counting
+    )
+    attempt.request_body, request.headers = changed.body, IndexedHeaders.of(changed.headers)
+    for step in steps:
+        if step.outcome == "failed":
+            logger.warning("%s: override %r was left out: %s", exchange.id, step.label, step.detail)
+    return dict(changed.secret_headers)
 
 
 def spoken(kind: ChannelType, asked: WireProtocol) -> tuple[WireProtocol, bool]:

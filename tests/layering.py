@@ -36,15 +36,21 @@ TABLE = {
     # What every addon speaks of: configuration, exchange, errors, and what a channel type is.
     "domain": Row(
         "addons addons.config addons.config.** addons.exchange addons.errors addons.health addons.channels "
-        "addons.channels.kinds addons.costs addons.provider_quota addons.strategies",
+        "addons.channels.kinds addons.costs addons.derived addons.provider_quota addons.strategies",
         "hub machinery domain",
         "pydantic yaml",
+    ),
+    # What an operator changes in a channel's requests.
+    "overriding": Row(
+        "addons.overriding addons.overriding.**",
+        "hub machinery domain overriding",
+        "jinja2 mitmproxy orjson",
     ),
     # What was found.
     "registries": Row(
         "addons.channels.checking addons.channels.dialects addons.channels.registry addons.channels.rows "
         "addons.channels.serving addons.strategies.registry",
-        "hub machinery domain registries strategies",
+        "hub machinery domain overriding registries strategies",
         "pydantic",
     ),
     "channels": Row("addons.channels.**", "hub machinery domain", "botocore google orjson pydantic urllib3", apart=3),
@@ -80,22 +86,23 @@ TABLE = {
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
         "addons.greeting "
         "addons.inbound addons.metrics addons.outbound addons.selection addons.tracing",
-        "hub machinery domain registries channels strategies store steps analysis ground",
+        "hub machinery domain overriding registries channels strategies store steps analysis ground",
         "mitmproxy orjson pydantic",
         apart=2,
     ),
     # What a person sees and does.
     "surface": Row(
         "addons.commands addons.console addons.console.** addons.inspection addons.views addons.views.**",
-        "hub machinery domain registries channels strategies store steps ground",
+        "hub machinery domain registries channels strategies store steps ground overriding",
         "jinja2 mitmproxy orjson pydantic",
         apart=2,
     ),
     # Puts it together.
     "program": Row(
-        "addons.assembly addons.axonhub addons.exporting addons.launch addons.main addons.operations addons.records "
-        "addons.serving addons.study addons.terminal",
-        "hub machinery domain registries channels strategies store steps analysis exports ground hooks surface program",
+        "addons.assembly addons.axonhub addons.exporting addons.launch addons.main addons.operations "
+        "addons.records addons.serving addons.study addons.terminal addons.rehearsing",
+        "hub machinery domain registries channels strategies store steps analysis exports ground hooks surface "
+        "program overriding",
         "mitmproxy orjson uvloop",
     ),
 }

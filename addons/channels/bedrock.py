@@ -37,8 +37,13 @@ def adapt(outgoing: Outgoing, channel: Channel) -> Outgoing:
     url = f"{root.format(region=aws.region).rstrip('/#')}/model/{quote(outgoing.model, safe=':')}/{operation}"
     headers = {name: value for name, value in outgoing.headers.items() if not name.startswith("anthropic-")}
     body = orjson.dumps(bedrock_body(outgoing, aws))
-    moved = replace(outgoing, url=url, headers=headers, body=body)
-    return replace(moved, secret_headers=signature(moved, aws))
+    return replace(outgoing, url=url, headers=headers, body=body)
+
+
+def sign(outgoing: Outgoing, channel: Channel) -> Outgoing:
+    aws = channel.settings.aws
+    assert aws is not None  # `adapt` came before
+    return replace(outgoing, secret_headers=signature(outgoing, aws))
 
 
 def bedrock_body(outgoing: Outgoing, aws: Aws) -> JsonObject:
@@ -103,6 +108,7 @@ CHANNEL_TYPE = ChannelType(
     dialect=ANTHROPIC,
     native_dialect=True,
     adapt=adapt,
+    sign=sign,
     decode_stream=decode_stream,
     title="Anthropic's models on AWS Bedrock (settings.aws)",
 )

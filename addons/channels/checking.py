@@ -29,10 +29,22 @@ def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Findi
         if not credential.get_secret_value().startswith(kind.credential_prefix):
             place = ("channels", index, "api_keys", number)
             yield Finding(place, f"a credential of type {kind.name} begins with {kind.credential_prefix}")
+    yield from _override_findings(index, channel)
     if not (kind.base_url or kind.internal or channel.base_url):
         yield Finding(
             ("channels", index, "base_url"), f"type {kind.name} has no address of its own: base_url is needed"
         )
+
+
+def _override_findings(index: int, channel: Channel) -> Iterator[Finding]:
+    settings = channel.settings
+    if not (settings.body_override_operations or settings.header_override_operations):
+        return
+    # The template engine is not needed by most files, and takes its time to import.
+    from axonhub.addons.overriding.operations import faults
+
+    for fault in faults(channel):
+        yield Finding(("channels", index, *fault.place), fault.message, "error" if fault.fatal else "warning")
 
 
 def _flag_fault(flag: str, value: bool | int | str) -> str:

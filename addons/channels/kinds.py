@@ -66,6 +66,8 @@ class ChannelType:
     """The channel's own `base_url` does not count; only `settings.base_url_for_tests` does, on loopback."""
     adapt: Adapt | None = None
     """The last step before sending, for what data cannot say. It leaves alone what needs no change."""
+    sign: Adapt | None = None
+    """After all else, also the operator's overrides, since nothing may change any more. Adds secret headers only."""
     fetch_token: FetchToken | None = None
     """Where the credential is not in `api_keys` but made from what is in `settings`."""
     decode_stream: Callable[[], Callable[[bytes], bytes]] | None = None

@@ -83,6 +83,8 @@ class HeaderOperation(Section):
         return self
 
 
+CLEAR = "__AXONHUB_CLEAR__"
+"""The original's value for what shall be gone, in the older form."""
 OPERANDS = {
     "set": ("path", "value"),
     "set_if_absent": ("path", "value"),
@@ -240,6 +242,17 @@ class ChannelSettings(Section):
     """List the original models only."""
     lowercase_model_id: bool = False
     """Offer the models under lower-case names."""
+
+    @field_validator("body_override_operations", "header_override_operations", mode="before")
+    @classmethod
+    def read_plain_values(cls, data: object) -> object:
+        """`{temperature: 0.5}` is short for setting each; the original's older form."""
+        if not isinstance(data, dict):
+            return data
+        return [
+            {"op": "delete", "path": path} if value == CLEAR else {"op": "set", "path": path, "value": value}
+            for path, value in data.items()
+        ]
 
     @field_validator("dialect", mode="before")
     @classmethod

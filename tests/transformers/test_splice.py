@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from axonhub.transformers.splice import added_member, replace_string
+from axonhub.transformers.splice import added_member, replace_string, spliced
 
 
 def test_only_the_value_changes():
@@ -64,3 +64,28 @@ def test_a_member_is_added_behind_the_others(body, expected):
 
     assert expected == added
     assert json.loads(added) == {**json.loads(body), "m": {"x": True}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "dropped", "expected"),
+    [
+        ({}, (), b'{ "a" : 1.0, "b" : [ 2 ],\n "c":"x" }'),
+        ({"b": {"x": 1}}, (), b'{ "a" : 1.0, "b" : {"x":1},\n "c":"x" }'),
+        ({"d": None}, (), b'{ "a" : 1.0, "b" : [ 2 ],\n "c":"x" ,"d":null}'),
+        ({}, ("a",), b'{ "b" : [ 2 ],\n "c":"x" }'),
+        ({}, ("b",), b'{ "a" : 1.0,\n "c":"x" }'),
+        ({}, ("c",), b'{ "a" : 1.0, "b" : [ 2 ] }'),
+        ({}, ("a", "c"), b'{ "b" : [ 2 ] }'),
+        ({}, ("a", "b", "c"), b"{  }"),
+        ({"e": 1}, ("a", "b", "c"), b'{  "e":1}'),
+        ({"c": "y"}, ("a", "nothing"), b'{ "b" : [ 2 ],\n "c":"y" }'),
+    ],
+)
+def test_top_level_members_are_changed_added_and_dropped(changed: dict, dropped: tuple[str, ...], expected: bytes):
+    assert expected == spliced(b'{ "a" : 1.0, "b" : [ 2 ],\n "c":"x" }', changed, dropped)
+
+
+def test_members_that_stand_twice_go_twice():
+    assert b'{"a":3,"a":3}' == spliced(b'{"a":1,"a":2}', {"a": 3})
+    assert b'{"b":0}' == spliced(b'{"a":1,"b":0,"\\u0061":2}', {}, {"a"})
+    assert b'{"a":1}' == spliced(b"{}", {"a": 1})

@@ -50,8 +50,9 @@ def test_bedrock_takes_betas_in_the_body():
 
 
 def test_bedrocks_signature_covers_what_is_sent_and_is_kept_apart():
-    one = bedrock.adapt(outgoing(), channel("anthropic_aws", aws=AWS))
-    other_body = bedrock.adapt(outgoing(anthropic_beta="x"), channel("anthropic_aws", aws=AWS))
+    aws = channel("anthropic_aws", aws=AWS)
+    one = bedrock.sign(bedrock.adapt(outgoing(), aws), aws)
+    other_body = bedrock.sign(bedrock.adapt(outgoing(anthropic_beta="x"), aws), aws)
     day = one.secret_headers["x-amz-date"][:8]
 
     assert f"Credential=AKIDEXAMPLE/{day}/eu-central-1/bedrock/aws4_request" in one.secret_headers["authorization"]
