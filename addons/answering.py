@@ -15,6 +15,7 @@ from mitmproxy import http
 from axonhub.addons import failover
 from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.registry import channel_types
+from axonhub.addons.client_habits import holds_calls
 from axonhub.addons.counting import input_tokens
 from axonhub.addons.decoding import decoder
 from axonhub.addons.exchange import Attempt, Exchange, exchange_of
@@ -24,6 +25,7 @@ from axonhub.addons.indexed_headers import IndexedHeaders
 from axonhub.addons.replies import bare_reply, is_event_stream, reply_of, stream_headers, told_late
 from axonhub.addons.retrying import callers_fault
 from axonhub.addons.whole_answers import refused, whole_answer
+from axonhub.transformers.gated import Gated
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.pipe import Conversion, Decode, PassThrough
@@ -42,7 +44,7 @@ _SILENCE = {
 class Answering:
     def __init__(self, memory: SignatureMemory) -> None:
         self._memory = memory
-        self._pipes: WeakKeyDictionary[http.HTTPFlow, Conversion | PassThrough] = WeakKeyDictionary()
+        self._pipes: WeakKeyDictionary[http.HTTPFlow, Conversion | PassThrough | Gated] = WeakKeyDictionary()
 
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         """A try was answered: shall its body flow through a pipe?"""
@@ -59,7 +61,9 @@ class Answering:
         if attempt.status == 200 and streams and (framed or is_event_stream(flow.response)):
             pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
             if pipe is not None:
-                current.pipe = self._pipes[flow] = pipe
+                gate = exchange.address.protocol.call_gate
+                gated = gate and holds_calls(exchange.config.retry.hold_tool_calls, exchange.client_headers)
+                current.pipe = self._pipes[flow] = Gated(pipe, gate()) if gate and gated else pipe
                 flow.response.headers = IndexedHeaders.of(stream_headers(flow.response.headers, exchange, attempt))
 
     def attempt(self, flow: http.HTTPFlow) -> None:
@@ -130,7 +134,7 @@ class Answering:
         if pipe is not None:
             self._settle(exchange, pipe)
 
-    def _settle(self, exchange: Exchange, pipe: Conversion | PassThrough) -> None:
+    def _settle(self, exchange: Exchange, pipe: Conversion | PassThrough | Gated) -> None:
         attempt = exchange.attempt
         assert attempt is not None
         attempt.response_body, exchange.response_body = pipe.provider_bytes, pipe.client_bytes

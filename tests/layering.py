@@ -59,7 +59,8 @@ TABLE = {
     "store": Row("addons.store addons.store.**", "hub machinery domain store", "orjson pydantic tinydb zstandard"),
     # Single steps of a request, without mitmproxy.
     "steps": Row(
-        "addons.counting addons.decoding addons.demo addons.embeddings addons.explaining addons.header_fields "
+        "addons.client_habits addons.counting addons.decoding addons.demo addons.embeddings addons.explaining "
+        "addons.header_fields "
         "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids "
         "addons.pricing addons.troubleshooting "
         "addons.masking addons.telling_headers",

@@ -311,11 +311,11 @@ class PassThrough:
                 self.fold.add(event)
             self._done = self._done or sse_event.data == _DONE
             if not self.committed:
-                self._judge_first(sse_event)
+                self._judge_first(sse_event, told)
             if self.committed and not _is_ping(sse_event):
                 self.progress += 1
 
-    def _judge_first(self, sse_event: SseEvent) -> None:
+    def _judge_first(self, sse_event: SseEvent, told: Iterable[Event]) -> None:
         """Until commit: is this event the beginning of an answer, an error, or nothing that anybody could read?"""
         if self.fold.failure is not None:
             self.rejected = True
@@ -329,7 +329,7 @@ class PassThrough:
             self.fold.add(Failed(Failure(FailureKind.SERVER, "The provider's stream is not readable.")))
         else:
             self.begun = True
-            self._show_if_content(self._previewed(sse_event))
+            self._show_if_content([*told, *self._previewed(sse_event)])
 
     def _show_if_content(self, events: Iterable[Event]) -> None:
         first = next(filter(shows, events), None)

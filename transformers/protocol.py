@@ -9,7 +9,7 @@ ProtocolError                      something in the wire format is not right
 └── Unsupported                    readable, but what it asks for cannot be said to this channel; the client hears 400
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol as Contract
 
@@ -158,6 +158,20 @@ class UsageOnRequest(Contract):
         ...
 
 
+class Gate(Contract):
+    """Holds some of a stream back, for as long as that may still be taken back."""
+
+    @property
+    def dropped(self) -> bytes:
+        """What was held back and never sent, since the stream broke."""
+
+    def feed(self, piece: bytes) -> bytes:
+        """What may go on now."""
+
+    def flush(self) -> bytes:
+        """All that is held back."""
+
+
 class WireProtocol(Contract):
     @property
     def name(self) -> str:
@@ -174,6 +188,11 @@ class WireProtocol(Contract):
 
     @property
     def embeddings_provider(self) -> EmbeddingsProvider | None: ...
+
+    @property
+    def call_gate(self) -> Callable[[], Gate] | None:
+        """Makes what holds tool calls back until a stream is complete; None: not in this protocol."""
+        ...
 
     @property
     def usage_on_request(self) -> UsageOnRequest | None:

@@ -78,6 +78,9 @@ class Retry(Section):
     """Longest silence within a stream; 0: no limit."""
     connect_timeout_s: Seconds = Field(default=10.0, gt=0)
     """Longest wait for a connection to the provider."""
+    hold_tool_calls: Literal["auto", "always", "never"] = "auto"
+    """Send an Anthropic stream's tool calls once the answer is complete: a client that asks again by itself after a
+    broken stream can do so only while no part is complete. `auto`: for Claude Code."""
 
 
 class LoadBalance(Section):

@@ -35,6 +35,7 @@ from axonhub.transformers.protocols.anthropic_messages import (
     stream_reading,
     stream_writing,
 )
+from axonhub.transformers.protocols.anthropic_messages.call_gate import CallGate
 from axonhub.transformers.protocols.anthropic_messages.names import NAME
 from axonhub.transformers.sse import SseEvent
 
@@ -54,6 +55,7 @@ class AnthropicMessages:
     embeddings_client: Final = None
     embeddings_provider: Final = None
     usage_on_request: Final = None
+    call_gate: Final = CallGate
 
     @property
     def name(self) -> str:

@@ -37,6 +37,7 @@ class _Gemini:
     embeddings_client = None
     embeddings_provider = GeminiEmbeddings()
     usage_on_request = None
+    call_gate = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         place = "models/" + quote(model.removeprefix("models/"), safe="/@:.-_~")

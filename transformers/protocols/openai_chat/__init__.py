@@ -39,6 +39,7 @@ class OpenAiChat:
     embeddings_client: Final = ChatEmbeddings()
     embeddings_provider: Final = None
     usage_on_request: Final = ChatUsageOnRequest()
+    call_gate: Final = None
 
     @property
     def name(self) -> str:

@@ -52,6 +52,7 @@ class _OpenAiResponses:
     embeddings_client = None
     embeddings_provider = None
     usage_on_request = None
+    call_gate = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         path = _PATHS.get(operation)
