@@ -16,6 +16,7 @@ from axonhub.addons.inbound import BodyLimit, Inbound
 from axonhub.addons.internal import Internal
 from axonhub.addons.metrics import Metrics
 from axonhub.addons.outbound import Outbound
+from axonhub.addons.pausing import Pausing
 from axonhub.addons.selection import Selection
 from axonhub.addons.settings import Settings
 from axonhub.addons.tracing import Tracing
@@ -37,15 +38,17 @@ def gateway(settings: Settings) -> list[object]:
     failover.limits.refuse_headers = inbound.refuse_headers
     internal = Internal({"demo": demo.application})
     selection, memory, tracing = Selection(), SignatureMemory(), Tracing(settings)
+    reader = Inbound(settings)
     return [
         settings,
         Layer(),
         internal,
         Metrics(settings, tracing),
-        Inbound(settings),
+        reader,
         Authentication(settings, internal.token),
         BodyLimit(),
         Catalog(),
+        Pausing(reader, selection),
         Answering(memory),
         selection,
         Outbound(selection, internal, memory),

@@ -29,8 +29,9 @@ claim("axonhub", Path(__file__).resolve().parent)
 
 from axonhub.addons.assembly import gateway
 from axonhub.addons.launch import Launch
+from axonhub.addons.pausing import Holding
 from axonhub.addons.settings import Settings
 from axonhub.addons.views.window import Window
 
 _settings = Settings()
-addons: list[object] = [Launch(_settings), *gateway(_settings), Window(_settings)]
+addons: list[object] = [Launch(_settings), *gateway(_settings), Window(_settings), Holding()]

@@ -64,6 +64,14 @@ class Inbound:
         except GatewayError as error:
             refuse(flow, exchange, error)
 
+    async def reread(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """After somebody changed the request. GatewayError, with the exchange half changed."""
+        path = _path(flow.request, exchange.config.server.base_path)
+        if path != exchange.path:
+            exchange.address = claim(flow.request.method, path, by_name(flow.request.headers.fields))
+        exchange.path, exchange.request = path, None
+        await _read(exchange, flow.request)
+
     def _health(self) -> http.Response:
         return json_answer(200, {"status": "ok", "state": self._settings.state_digest})
 

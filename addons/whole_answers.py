@@ -45,7 +45,7 @@ def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) 
     if response.status_code >= 400 or response.status_code < 200:
         return patient(attempt.protocol.read_failure(response.status_code, content), response.headers)
     kind = channel_types()[attempt.candidate.channel.type]
-    passes = not attempt.converted and exchange.stream == is_event_stream(response)
+    passes = not (attempt.converted or attempt.hides_usage) and exchange.stream == is_event_stream(response)
     try:
         if exchange.address.operation == "count_tokens":
             return _counted(exchange, attempt, response, content)

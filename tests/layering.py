@@ -63,7 +63,7 @@ TABLE = {
         "addons.header_fields "
         "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids "
         "addons.pricing addons.troubleshooting "
-        "addons.masking addons.telling_headers",
+        "addons.editable_json addons.masking addons.telling_headers",
         "hub machinery domain registries steps",
         "brotli orjson pydantic zstandard",
     ),
@@ -86,7 +86,7 @@ TABLE = {
     "hooks": Row(
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
         "addons.greeting "
-        "addons.inbound addons.metrics addons.outbound addons.selection addons.tracing",
+        "addons.inbound addons.metrics addons.outbound addons.pausing addons.selection addons.tracing",
         "hub machinery domain overriding registries channels strategies store steps analysis ground",
         "mitmproxy orjson pydantic",
         apart=2,

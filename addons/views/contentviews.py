@@ -10,8 +10,10 @@ import orjson
 from mitmproxy import contentviews, http
 from mitmproxy.contentviews import Contentview, InteractiveContentview, Metadata, SyntaxHighlight
 
+from axonhub.addons import editable_json
 from axonhub.addons.exchange import Exchange, exchange_of
-from axonhub.addons.views import conversation, editing, reading, rewriting
+from axonhub.addons.masking import masked_text, secrets_of
+from axonhub.addons.views import conversation, reading, rewriting
 from axonhub.addons.views.story import METADATA, Story, differences, story
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.protocol import ProtocolError, WireProtocol
@@ -63,6 +65,10 @@ class Subject:
         tries = told.parts("attempts")
         return (tries[-1].text("model") if tries else "") or told.text("client", "model") or "?"
 
+    def covered(self, text: str) -> str:
+        """Without credentials. A flow's own bodies are covered when it has ended."""
+        return masked_text(text, secrets_of(self.exchange.config)) if self.exchange else text
+
     def _told(self) -> WireProtocol | None:
         """What the client speaks; of a request that was sent on, what its channel speaks."""
         if self.exchange:
@@ -95,7 +101,8 @@ class Chat(Contentview):
         if protocol is None:
             return _unreadable(data, "none of the LLM protocols that are known here")
         try:
-            return _request(shown, protocol) if _is_request(shown, metadata) else _answer(shown, protocol)
+            text = _request(shown, protocol) if _is_request(shown, metadata) else _answer(shown, protocol)
+            return shown.covered(text)
         except (ProtocolError, *_TOO_DEEP) as error:
             return _unreadable(data, f"{protocol.name}: {error}")
 
@@ -118,7 +125,8 @@ class Rewrite(Contentview):
             return "This flow did not pass the gateway: nothing is known of what was done to it."
         exchange = shown.exchange
         changed = differences(exchange) if exchange else told.lines("changes")
-        return rewriting.rewrite_text(told, changed if exchange or told.values.get("changes") is not None else None)
+        known = exchange or told.values.get("changes") is not None
+        return shown.covered(rewriting.rewrite_text(told, changed if known else None))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return _OFFERED
@@ -132,13 +140,13 @@ class Json(InteractiveContentview):
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
         try:
-            return editing.editable(data)
+            return editable_json.editable(data)
         except ProtocolError as error:
             return _unreadable(data, str(error))
 
     def reencode(self, prettified: str, metadata: Metadata) -> bytes:
         """Unreadable: mitmproxy shows why, and the body stays as it was."""
-        return editing.saved(prettified)
+        return editable_json.saved(prettified)
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return _OFFERED

@@ -30,6 +30,7 @@ def _comment(exchange: Exchange) -> Iterator[str]:
     yield "edited" if exchange.sent_body else ""
     yield "held: not streamed" if exchange.held else ""
     yield _tokens(exchange)
+    yield f"{exchange.cache_lost_tokens:,} lost from cache" if exchange.cache_lost_tokens else ""
     yield money(exchange.cost) if exchange.cost else ""
     yield f"first {exchange.first_byte_s - exchange.started_s:.2f} s" if exchange.first_byte_s else ""
     yield f"✗ {exchange.failure.kind.value}" if exchange.failure else ""
@@ -49,16 +50,16 @@ def money(cost: Decimal) -> str:
     return f"${cost:.2f}" if cost >= 1 else f"${dollars(cost.quantize(Decimal('0.000001')))}"
 
 
-def mark(exchange: Exchange, *, cache_missed: bool) -> str:
+def mark(exchange: Exchange) -> str:
     """The worst that happened; "" for nothing."""
     if exchange.failure:
         return FAILED
     if any(each.failure for each in exchange.attempts):
         return FAILED_OVER
-    return CACHE_MISSED if cache_missed else ""
+    return CACHE_MISSED if exchange.cache_lost_tokens else ""
 
 
-def findable(exchange: Exchange, *, cache_missed: bool = False) -> str:
+def findable(exchange: Exchange) -> str:
     """Words of the form `name:value`, for filters such as `~meta channel:deepseek`."""
     attempt, trace = exchange.attempt, exchange.trace
     words = {
@@ -79,7 +80,7 @@ def findable(exchange: Exchange, *, cache_missed: bool = False) -> str:
         "tried": ",".join(dict.fromkeys(each.candidate.channel.name for each in exchange.attempts)),
         "outcome": _outcome(exchange),
         "failure": exchange.failure.kind.value if exchange.failure else "",
-        "cache": "miss" if cache_missed else "hit" if exchange.usage.cache_read_tokens else "",
+        "cache": "miss" if exchange.cache_lost_tokens else "hit" if exchange.usage.cache_read_tokens else "",
         "edited": "yes" if exchange.sent_body else "",
     }
     return " ".join(f"{name}:{_BLANK.sub('_', value)[:200]}" for name, value in words.items() if value)

@@ -9,7 +9,13 @@ from axonhub.addons.views.story import Story
 def rewrite_text(story: Story, changed: Sequence[str] | None) -> str:
     """`changed`: lines of `changes`; None where nobody can tell any more."""
     attempts = story.parts("attempts")
-    parts = ["\n".join(_head(story)), *_steps(story, attempts[-1] if attempts else None), _body(attempts, changed)]
+    edited = story.lines("edits")
+    parts = [
+        "\n".join(_head(story)),
+        "\n".join((rule("edited by hand"), *edited)) if edited else "",
+        *_steps(story, attempts[-1] if attempts else None),
+        _body(attempts, changed),
+    ]
     parts += ["\n".join((rule("why this channel"), *_why(story)))]
     parts += ["\n".join((rule("tries"), *_tries(attempts)))] if attempts else []
     parts.append("\n".join((rule("outcome"), *_outcome(story))))

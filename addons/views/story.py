@@ -85,6 +85,7 @@ def story(exchange: Exchange, *, compared: bool = True) -> Story:
         "strategy": _strategy(exchange),
         "candidates": [_candidate(each) for each in exchange.candidates],
         "attempts": [_attempt(exchange, each) for each in exchange.attempts],
+        "edits": cast(Json, edits(exchange)),
         "changes": cast(Json, differences(exchange)) if compared and small else None,
         "status": exchange.status,
         "canceled": exchange.canceled,
@@ -106,6 +107,13 @@ def differences(exchange: Exchange) -> list[str]:
     if attempt is None or attempt.request_body in (b"", exchange.body):
         return []
     return changes(_document(exchange.body), _document(attempt.request_body))
+
+
+def edits(exchange: Exchange) -> list[str]:
+    """What a person changed in the client's body before it went on."""
+    if not exchange.sent_body:
+        return []
+    return changes(_document(exchange.sent_body), _document(exchange.body)) or ["its path or headers only"]
 
 
 def _document(body: bytes) -> JsonObject:

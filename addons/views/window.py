@@ -5,7 +5,6 @@ Runs behind all that change an exchange. Only where somebody can look: mitmweb, 
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 
 from mitmproxy import ctx, http
@@ -21,16 +20,10 @@ from axonhub.addons.views.story import METADATA, as_text, story
 
 logger = logging.getLogger(__name__)
 
-_MOST_TRACES = 5_000
-_LEAST_TOKENS = 1024
-"""Shorter prompts are cached by no provider."""
-
 
 class Window:
     def __init__(self, settings: Settings) -> None:
         self._secrets: tuple[Config | None, tuple[bytes, ...]] = (None, ())
-        self._warm: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-        """Conversations whose beginning a provider has in its cache: trace, agent and model."""
         self._last = Last(lambda: settings.config.inspection)
 
     def load(self, loader: object) -> None:
@@ -69,31 +62,14 @@ class Window:
             return
         if flow.response and flow.response.raw_content is None:
             flow.response.data.content = exchange.response_body  # as far as it came
-        missed = self._cache_missed(exchange)
         flow.comment = self._shown(exchange, listing.comment(exchange))
-        flow.metadata[listing.METADATA] = self._shown(exchange, listing.findable(exchange, cache_missed=missed))
+        flow.metadata[listing.METADATA] = self._shown(exchange, listing.findable(exchange))
         flow.metadata[METADATA] = self._shown(exchange, as_text(story(exchange)))
-        flow.marked = flow.marked or listing.mark(exchange, cache_missed=missed)
+        flow.marked = flow.marked or listing.mark(exchange)
         self._cover(flow, exchange)
         if exchange.recorded or exchange.address.operation != "generate":
             keeping.give_up(exchange)
         asyncio.get_running_loop().call_soon(_let_go, flow)
-
-    def _cache_missed(self, exchange: Exchange) -> bool:
-        """Did a conversation that was in a provider's cache find nothing there?"""
-        usage, attempt = exchange.usage, exchange.attempt
-        if exchange.cache_lost_tokens:
-            return True
-        if attempt is None or not exchange.trace.trace_id or not usage.known or usage.input_tokens < _LEAST_TOKENS:
-            return False
-        key = (exchange.trace.trace_id, exchange.trace.agent_id, exchange.asked_model)
-        was_warm = key in self._warm
-        if usage.cache_read_tokens or usage.cache_write_tokens:
-            self._warm[key] = None
-            self._warm.move_to_end(key)
-            while len(self._warm) > _MOST_TRACES:
-                self._warm.popitem(last=False)
-        return was_warm and not usage.cache_read_tokens
 
     # -- credentials
 

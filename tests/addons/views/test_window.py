@@ -87,14 +87,11 @@ def test_marks_tell_failure_failover_and_a_cold_cache() -> None:
     assert "" == ended(finished()).marked
 
 
-def test_conversation_that_was_cached_and_finds_nothing_is_marked() -> None:
-    window = Window(Settings())
-    ended(finished(usage=Usage(fresh_tokens=5000, cache_write_5m_tokens=4000)), window)
-    warm = ended(finished(usage=Usage(fresh_tokens=100, cache_read_tokens=4000)), window)
-    cold = ended(finished(usage=Usage(fresh_tokens=5000, cache_read_tokens=0)), window)
+def test_cache_that_was_lost_is_marked_and_found() -> None:
+    cold = ended(finished(cache_lost_tokens=4000, usage=Usage(fresh_tokens=5000)))
 
-    assert "" == warm.marked
     assert ":snowflake:" == cold.marked
+    assert "4,000 lost from cache" in cold.comment
     assert found(cold, "~meta cache:miss")
 
 
