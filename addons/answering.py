@@ -149,7 +149,9 @@ async def _estimate(exchange: Exchange, attempt: Attempt) -> int | None:
     """The input tokens to tell the client, where its protocol tells them before the provider's does."""
     if attempt.protocol.tells_input_first or not exchange.address.protocol.tells_input_first:
         return None
-    dialect = dialect_of(attempt.candidate.channel, channel_types()[attempt.candidate.channel.type])
+    dialect = dialect_of(
+        attempt.candidate.channel, channel_types()[attempt.candidate.channel.type], attempt.candidate.model
+    )
     return await input_tokens(exchange, attempt.candidate.model, dialect)
 
 
@@ -170,7 +172,7 @@ def _pipe(
 
     if not attempt.converted and decode is None:
         writer = attempt.protocol.stream_writer(bare_reply(exchange))
-        ends_early = dialect_of(attempt.candidate.channel, kind).omits_terminator
+        ends_early = dialect_of(attempt.candidate.channel, kind, attempt.candidate.model).omits_terminator
         return PassThrough(
             attempt.protocol,
             writer,
@@ -181,7 +183,9 @@ def _pipe(
         )
     reply = replace(reply_of(exchange), estimated_input_tokens=estimate)
     writer = exchange.address.protocol.stream_writer(reply)
-    reader = attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo)
+    reader = attempt.protocol.stream_reader(
+        dialect_of(attempt.candidate.channel, kind, attempt.candidate.model), attempt.undo
+    )
     return Conversion(reader, writer, on_first_event, decode, refuses_empty=refuses_empty)
 
 

@@ -91,7 +91,7 @@ class Outbound:
         if exchange.address.operation == "embeddings":
             converted = protocol is not exchange.address.protocol  # vendors have no dialects of them
         else:
-            passes = may_pass(exchange.body, dialect_of(candidate.channel, kind))
+            passes = may_pass(exchange.body, dialect_of(candidate.channel, kind, candidate.model))
             converted = converted or exchange.json_array or not passes
         attempt = Attempt(candidate, protocol, None, time.time(), converted)
         exchange.attempts.append(attempt)
@@ -191,7 +191,9 @@ async def _count(flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate |
     attempt = exchange.attempt
     assert attempt is not None
     attempt.ended_s = time.time()
-    dialect = dialect_of(attempt.candidate.channel, channel_types()[attempt.candidate.channel.type])
+    dialect = dialect_of(
+        attempt.candidate.channel, channel_types()[attempt.candidate.channel.type], attempt.candidate.model
+    )
     try:
         tokens = await input_tokens(exchange, attempt.candidate.model, dialect)
     except ProtocolError as error:
@@ -234,7 +236,11 @@ def _asking_usage(body: bytes, exchange: Exchange, attempt: Attempt, kind: Chann
     streams = exchange.stream and exchange.address.operation == "generate"
     if on_request is None or not (streams and channel.settings.count_stream_usage):
         return body
-    return on_request.asking(body, exchange.document) if dialect_of(channel, kind).stream_usage else body
+    return (
+        on_request.asking(body, exchange.document)
+        if dialect_of(channel, kind, attempt.candidate.model).stream_usage
+        else body
+    )
 
 
 def _embeddings(exchange: Exchange, attempt: Attempt) -> Written | None:
@@ -246,7 +252,7 @@ def _conversation(exchange: Exchange, attempt: Attempt, kind: ChannelType, memor
     turns = memory.restored(exchange.owner, request.turns, time.monotonic())
     request = replace(request, model=attempt.candidate.model, turns=turns)
     counting = exchange.address.operation == "count_tokens"
-    dialect = dialect_of(attempt.candidate.channel, kind)
+    dialect = dialect_of(attempt.candidate.channel, kind, attempt.candidate.model)
     written = attempt.protocol.count_request(request, dialect) if counting else None
     return written or attempt.protocol.write_request(request, dialect)
 

@@ -90,11 +90,15 @@ def _read(
     if is_event_stream(response):
         decoder, reader = (
             SseDecoder(),
-            attempt.protocol.stream_reader(dialect_of(attempt.candidate.channel, kind), attempt.undo),
+            attempt.protocol.stream_reader(
+                dialect_of(attempt.candidate.channel, kind, attempt.candidate.model), attempt.undo
+            ),
         )
         sse_events = [*decoder.feed(content), *decoder.flush()]
         return fold([*(event for each in sse_events for event in reader.read(each)), *reader.finish()])
-    return attempt.protocol.read_response(_object(content), dialect_of(attempt.candidate.channel, kind), attempt.undo)
+    return attempt.protocol.read_response(
+        _object(content), dialect_of(attempt.candidate.channel, kind, attempt.candidate.model), attempt.undo
+    )
 
 
 def refused(exchange: Exchange, attempt: Attempt, failure: Failure, response: http.Response | None) -> http.Response:

@@ -3,7 +3,9 @@
 The defaults are the conservative ones of a plain OpenAI-compatible server. Facts and sources: docs/protocols.md.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from axonhub.transformers.hub.requests import Effort
@@ -12,13 +14,39 @@ type Vocabulary = Literal["o200k_base", "deepseek_v3", "glm4", "kimi_k2", "mistr
 """The published vocabularies that token estimates are made with."""
 
 
+type Flag = bool | int | str | tuple[str, ...] | tuple[int, ...]
+"""What a flag of a dialect can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRule:
+    """What differs for some models of a dialect."""
+
+    models: str
+    """Pattern, searched in the model's name."""
+    flags: tuple[tuple[str, Flag], ...]
+    """Names and values of the dialect's fields."""
+
+
+def models(pattern: str, **flags: Flag) -> ModelRule:
+    return ModelRule(pattern, tuple(flags.items()))
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     signature_origin: str = ""
     """Who signs this channel's output (`ant`, `gem-aistudio`, …); "" = nobody, signatures are not replayed to it."""
 
+    models: tuple[ModelRule, ...] = ()
+    """What differs for some models; of several that fit, the last one says it."""
+    adaptive_effort: Effort = "high"
+    """What a client means who asks for adaptive thinking and names no effort (Anthropic's documented default)."""
+    budgets: tuple[int, ...] = (512, 1024, 8192, 24576, 32768)
+    """Thinking tokens for minimal, low, medium, high and xhigh, where a budget must be sent for a named effort."""
+
     # -- estimates of input tokens (docs/counting.md)
     vocabulary: Vocabulary = "o200k_base"
+    """In which of the published vocabularies text is counted."""
     token_percent: int = 100
     """Tokens of its models for a hundred of the vocabulary's, where its own vocabulary is not published."""
     tools_tokens: int = 150
@@ -45,7 +73,7 @@ class Dialect:
     """How thinking is asked for: `reasoning_effort`, `thinking: {type}`, `enable_thinking`, `reasoning: {…}`,
     `chat_template_kwargs: {enable_thinking}`."""
     efforts: tuple[Effort, ...] = ("low", "medium", "high")
-    """The levels that `reasoning_effort` takes, in rising order; another level goes to the nearest."""
+    """The levels that effort, or Gemini's `thinkingLevel`, takes, in rising order; another one goes to the nearest."""
     reasoning_models: str = ""
     """Pattern (searched in the model's name) of the models that always think: they alone are sent an effort. "": no
     such rule, every model is sent one and thinking that is switched off is not mentioned."""
@@ -54,13 +82,17 @@ class Dialect:
     reasoning_details: bool = False
     """`reasoning_details` come with answers and are sent back unmodified (openrouter)."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the limit of an answer's tokens is called."""
     text_only_content: bool = False
     """Content lists are refused: text parts are joined into one string."""
     files: bool = False
+    """PDF files as parts of a message are understood."""
     images: bool = True
+    """Images are understood."""
     middle_system: Literal["system", "developer", "reminder"] = "reminder"
     """A system message in mid-conversation: kept as such, or as a user's reminder in place."""
     leading_system: Literal["system", "developer"] = "system"
+    """The role of the system prompt."""
     stream_usage: bool = True
     """`stream_options.include_usage` is understood."""
     strict_tools: bool = False
@@ -76,7 +108,9 @@ class Dialect:
     think_tags: bool = False
     """Reasoning comes as <think>…</think> inside the text."""
     tool_name_length: int = 64
+    """A longer name is cut and told apart by a hash; answers bring the client's own back."""
     call_id_length: int = 64
+    """The same for the ids of calls."""
     freeform_tools: bool = False
     """Tools of type `custom` are understood; else they go as functions with one string."""
     allowed_tools: bool = False
@@ -91,16 +125,22 @@ class Dialect:
     """At most so many stop sequences; None: no limit known."""
 
     # -- Anthropic family
-    system_in_messages: bool = True
+    system_in_messages: bool = False
     """role "system" inside `messages` is understood."""
     default_max_tokens: int = 8192
     """Where the protocol demands a limit and the client gave none."""
-    adaptive_thinking: bool = True
+    adaptive_thinking: bool = False
     """`thinking: {type: adaptive}` with `output_config.effort` is understood; else a token budget is sent."""
     billing_block: bool = False
     """Keep Claude Code's `x-anthropic-billing-header` system block (Anthropic's own service only)."""
     sampling: bool = True
     """temperature, top_p and top_k are understood; the newest models refuse them."""
+    thinking_top_p: bool = False
+    """A top_p of 0.95 and more may stand beside thinking; else it is left out."""
+    blank_stop: bool = False
+    """Stop sequences of white space alone are understood."""
+    assistant_first: bool = False
+    """A conversation may begin with the assistant; else a user's line is put before it."""
     sampling_pair: bool = False
     """temperature and top_p may stand together; Claude models since 4.1 take one of the two."""
     own_web_search: str = ""
@@ -111,11 +151,13 @@ class Dialect:
     # -- OpenAI Responses family (shares the chat family's fields)
     namespaces: bool = False
     """Tools grouped as `namespace` are understood; else they go as functions with joined names."""
+    least_output_tokens: int = 16
+    """A smaller `max_output_tokens` is refused, and raised to it."""
 
     # -- Gemini family
     gemini_schema: Literal["json", "message"] = "json"
     """Schemas of tools and answers as JSON Schema, or as the older Schema message (Vertex, older models)."""
-    thinking_control: Literal["budget", "level"] = "budget"
+    thinking_control: Literal["none", "budget", "level"] = "budget"
     """`thinkingBudget`, which every thinking model takes, or `thinkingLevel`, which Gemini 3 prefers, 2.5 refuses."""
     thinking_off_tokens: int = 128
     """The budget for no thinking: 0 switches it off in flash models and is refused by pro models (least 128)."""
@@ -133,3 +175,14 @@ class Dialect:
     """countTokens takes the request under `generateContentRequest` (AI Studio); else its members directly (Vertex)."""
     hosted_with_functions: bool = False
     """The provider's own tools may stand beside function declarations (Gemini 3)."""
+
+    def of_model(self, model: str) -> "Dialect":
+        """This dialect as it is for one model."""
+        return _of_model(self, model) if self.models else self
+
+
+@lru_cache(maxsize=1024)
+def _of_model(dialect: Dialect, model: str) -> Dialect:
+    fitting = (rule for rule in dialect.models if re.search(rule.models, model))
+    flags = {name: value for rule in fitting for name, value in rule.flags}
+    return replace(dialect, **flags)  # type: ignore[arg-type]  # a test reads the rules of all dialects

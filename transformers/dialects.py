@@ -5,10 +5,40 @@ Each states only what differs from the conservative defaults of `Dialect`. Sourc
 
 from typing import Final
 
-from axonhub.transformers.dialect import Dialect
+from axonhub.transformers.dialect import Dialect, models
 
+# Names that stand behind a vendor's prefix count too: `openai/gpt-5`, `anthropic.claude-opus-4-6-v1:0`.
 _ALWAYS_THINKING: Final = r"(?:^|/)(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*chat))"
 """OpenAI's models that think whatever they are asked, and refuse sampling."""
+_OPENAI_MODELS: Final = (
+    models(r"(?:^|/)gpt-5(?!\.)", efforts=("minimal", "low", "medium", "high")),
+    models(r"(?:^|/)gpt-5\.1", efforts=("none", "low", "medium", "high")),
+    models(r"(?:^|/)gpt-(?:5\.[2-9]|[6-9]|\d\d)", efforts=("none", "low", "medium", "high", "xhigh")),
+    models(r"(?:^|/)gpt-5(?:\.1)?-codex", efforts=("low", "medium", "high")),
+    models(r"(?:^|/)gpt-5\.1-codex-max", efforts=("low", "medium", "high", "xhigh")),
+    models(r"(?:^|/)gpt-5-pro", efforts=("high",)),
+)
+"""Which levels of effort a model takes: OpenAI's model pages, read 2026-11; a level not named goes to the nearest."""
+_BUDGETED_CLAUDE: Final = r"claude-(?:[123]|instant|[a-z]+-4(?!\d)(?![-.](?:[6-9]|\d\d)(?!\d)))"
+"""Claude up to 4.5: thinks by a budget of tokens, and knows no system message in mid-conversation."""
+_CLAUDE_MODELS: Final = (
+    models(_BUDGETED_CLAUDE, adaptive_thinking=False, system_in_messages=False),
+    models(r"claude-[a-z]+-4[-.]6(?!\d)", system_in_messages=False),
+    models(r"claude-[a-z]+-(?:4[-.](?:[7-9]|\d\d)(?!\d)|[5-9](?!\d))", sampling=False),
+)
+_GEMINI_MODELS: Final = (
+    models(r"gemini-(?:1|2\.0)", thinking_control="none"),
+    models(r"gemini-2\.5-flash", thinking_off_tokens=0),
+    models(r"gemini-2\.5-pro", thinking_most_tokens=32768),
+    models(
+        r"gemini-(?:[3-9]|\d\d)",
+        thinking_control="level",
+        media_in_results=True,
+        part_resolution=True,
+        hosted_with_functions=True,
+    ),
+    models(r"gemini-3-pro", efforts=("low", "high")),
+)
 
 COMPATIBLE: Final = Dialect()
 """A plain OpenAI-compatible server of which nothing is known."""
@@ -21,6 +51,7 @@ OPENAI: Final = Dialect(
     extra_sampling=False,
     reasoning_models=_ALWAYS_THINKING,
     fixed_sampling=True,
+    models=_OPENAI_MODELS,
     freeform_tools=True,
     allowed_tools=True,
     web_search=True,
@@ -41,6 +72,7 @@ AZURE: Final = Dialect(
     extra_sampling=False,
     reasoning_models=_ALWAYS_THINKING,
     fixed_sampling=True,
+    models=_OPENAI_MODELS,
     stop_limit=4,
     tools_tokens=12,
     long_tools_models=_ALWAYS_THINKING,
@@ -106,12 +138,15 @@ VLLM: Final = Dialect(reasoning_field="reasoning", reasoning_control="template",
 ANTHROPIC: Final = Dialect(
     signature_origin="ant",
     billing_block=True,
+    system_in_messages=True,
+    adaptive_thinking=True,
+    models=_CLAUDE_MODELS,
     efforts=("low", "medium", "high", "xhigh", "max"),
     tool_name_length=128,
     own_web_search="web_search_20250305",
     token_percent=118,
     tools_tokens=330,
-    long_tools_models=r"claude-[a-z]+-(?:4[-.][5-9]|[5-9])",
+    long_tools_models=r"claude-[a-z]+-(?:4[-.](?:[5-9]|\d\d(?!\d))|[5-9])",
     long_tools_tokens=500,
     tool_tokens=45,
     call_tokens=25,
@@ -122,11 +157,27 @@ DEEPSEEK_ANTHROPIC: Final = Dialect(vocabulary="deepseek_v3", reasoning_replay="
 MOONSHOT_ANTHROPIC: Final = Dialect(vocabulary="kimi_k2", reasoning_replay="always")
 ZAI_ANTHROPIC: Final = Dialect(vocabulary="glm4", reasoning_replay="always")
 
+_GEMINI_LEVELS: Final = ("minimal", "low", "medium", "high")
 GEMINI: Final = Dialect(
-    signature_origin="gem-aistudio", candidates=True, token_percent=105, tools_tokens=0, tool_tokens=20
+    signature_origin="gem-aistudio",
+    efforts=_GEMINI_LEVELS,
+    candidates=True,
+    models=_GEMINI_MODELS,
+    token_percent=105,
+    tools_tokens=0,
+    tool_tokens=20,
 )
 GEMINI_VERTEX: Final = Dialect(
-    signature_origin="gem-vertex", candidates=True, gemini_schema="message", labels=True, count_wrapped=False
+    signature_origin="gem-vertex",
+    efforts=_GEMINI_LEVELS,
+    candidates=True,
+    models=_GEMINI_MODELS,
+    gemini_schema="message",
+    labels=True,
+    count_wrapped=False,
+    token_percent=105,
+    tools_tokens=0,
+    tool_tokens=20,
 )
 RESPONSES: Final = Dialect(
     signature_origin="oai",
@@ -137,6 +188,7 @@ RESPONSES: Final = Dialect(
     extra_sampling=False,
     reasoning_models=_ALWAYS_THINKING,
     fixed_sampling=True,
+    models=_OPENAI_MODELS,
     freeform_tools=True,
     allowed_tools=True,
     web_search=True,

@@ -1,20 +1,14 @@
 """Effort ⇄ token budget: what one vendor calls a level another counts in tokens.
 
-The numbers are our choice (docs/protocols.md).
+The numbers are our choice (docs/protocols.md); a dialect may have its own for the way from a level to a budget.
 """
 
 from typing import Final
 
 from axonhub.transformers.hub.requests import Effort
 
-_BUDGETS: Final[dict[Effort, int]] = {
-    "none": 0,
-    "minimal": 512,
-    "low": 1024,
-    "medium": 8192,
-    "high": 24576,
-    "xhigh": 32768,
-}
+_BUDGETED: Final[tuple[Effort, ...]] = ("minimal", "low", "medium", "high", "xhigh")
+"""What the budgets of a dialect stand for."""
 _EFFORTS: Final[tuple[tuple[int, Effort], ...]] = ((1024, "minimal"), (4096, "low"), (16384, "medium"), (32768, "high"))
 """Each level with the first budget that is above it."""
 
@@ -36,14 +30,17 @@ def effort_of_budget(budget_tokens: int) -> Effort:
     return next((effort for bound, effort in _EFFORTS if budget_tokens < bound), "xhigh")
 
 
-def budget_of_effort(effort: Effort, max_output_tokens: int | None = None) -> int:
+def budget_of_effort(effort: Effort, budgets: tuple[int, ...], max_output_tokens: int | None = None) -> int:
     """Thinking tokens for a level; `max` takes all but one of the limit, or the highest level's where none is known.
 
-    Not clamped: a protocol's own bounds (Anthropic's 1024) are its writer's business.
+    Not clamped: a protocol's own bounds (Anthropic's 1024) are its writer's business. `budgets` are those of
+    `Dialect.budgets`; of fewer than the levels the last one stands for the rest.
     """
+    if effort == "none" or not budgets:
+        return 0
     if effort == "max":
-        return _BUDGETS["xhigh"] if max_output_tokens is None else max(max_output_tokens - 1, 0)
-    return _BUDGETS[effort]
+        return budgets[-1] if max_output_tokens is None else max(max_output_tokens - 1, 0)
+    return budgets[min(_BUDGETED.index(effort), len(budgets) - 1)]
 
 
 def known_effort(word: str) -> Effort | None:

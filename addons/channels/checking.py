@@ -10,8 +10,10 @@ from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import Channel, Config, Finding
 from axonhub.transformers.dialect import Dialect
 
+_OURS: Final = frozenset(("models",))
+"""Fields of a dialect that the operator says otherwise: `settings.model_dialects`."""
 _FLAGS: Final[Mapping[str, TypeAdapter[Any]]] = {
-    name: TypeAdapter(hint) for name, hint in get_type_hints(Dialect).items()
+    name: TypeAdapter(hint) for name, hint in get_type_hints(Dialect).items() if name not in _OURS
 }
 
 
@@ -22,9 +24,9 @@ def findings(config: Config) -> Iterator[Finding]:
 
 
 def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Finding]:
-    for flag, value in channel.settings.dialect.items():
-        if fault := _flag_fault(flag, value):
-            yield Finding(("channels", index, "settings", "dialect", flag), fault)
+    yield from _flag_findings(channel.settings.dialect, ("channels", index, "settings", "dialect"))
+    for number, each in enumerate(channel.settings.model_dialects):
+        yield from _flag_findings(each.dialect, ("channels", index, "settings", "model_dialects", number, "dialect"))
     for number, credential in enumerate(channel.api_keys):
         if not credential.get_secret_value().startswith(kind.credential_prefix):
             place = ("channels", index, "api_keys", number)
@@ -47,7 +49,13 @@ def _override_findings(index: int, channel: Channel) -> Iterator[Finding]:
         yield Finding(("channels", index, *fault.place), fault.message, "error" if fault.fatal else "warning")
 
 
-def _flag_fault(flag: str, value: bool | int | str) -> str:
+def _flag_findings(flags: Mapping[str, object], place: tuple[str | int, ...]) -> Iterator[Finding]:
+    for flag, value in flags.items():
+        if fault := _flag_fault(flag, value):
+            yield Finding((*place, flag), fault)
+
+
+def _flag_fault(flag: str, value: object) -> str:
     if flag not in _FLAGS:
         return "no such flag"
     try:

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, SecretStr, field_validator, model_validat
 from axonhub.addons.config.callers import Mapping
 from axonhub.addons.config.section import Section, Switch
 from axonhub.addons.config.values import (
+    LONGEST_MATCHED_NAME,
     HeaderName,
     LoopbackUrl,
     Name,
@@ -15,6 +16,7 @@ from axonhub.addons.config.values import (
     Status,
     Url,
     compile_pattern,
+    is_exact,
     strip_credentials,
 )
 
@@ -204,6 +206,39 @@ class Azure(Section):
     """Nothing: the `/openai/v1` address, where the body names the model; else deployments in the path."""
 
 
+type Flags = dict[str, bool | int | str | tuple[str, ...] | tuple[int, ...]]
+
+
+def check_flags(data: object) -> object:
+    """Only what YAML and a reader can tell apart: no mappings, and lists of one kind."""
+    if isinstance(data, dict) and not all(map(_is_flag, data.values())):
+        raise ValueError("values must be true, false, a whole number or text, or a list of texts or of whole numbers")
+    return data
+
+
+def _is_flag(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        kinds = {type(each) for each in value}
+        return kinds <= {str} or kinds <= {int}
+    return isinstance(value, bool | int | str)
+
+
+class ModelDialect(Section):
+    """How some models of this upstream differ from the others."""
+
+    models: Pattern
+    """The upstream's exact name for a model, or a regex that matches the whole name."""
+    dialect: Flags = Field(default_factory=dict)
+    """Flags as in the channel's `dialect`."""
+
+    _check_flags = field_validator("dialect", mode="before")(check_flags)
+
+    def fits(self, model: str) -> bool:
+        if is_exact(self.models) or len(model) > LONGEST_MATCHED_NAME:
+            return model == self.models
+        return model == self.models or compile_pattern(self.models).fullmatch(model) is not None
+
+
 class ChannelSettings(Section):
     """What only some channels need."""
 
@@ -217,8 +252,10 @@ class ChannelSettings(Section):
     retryable_error_patterns: tuple[ErrorPattern, ...] = ()
     """Words in an error that make it worth a retry."""
     proxy: Proxy = Proxy()
-    dialect: dict[str, bool | int | str] = Field(default_factory=dict)
-    """How this upstream differs from its type; the flags are the type's (`axonhub channel types`)."""
+    dialect: Flags = Field(default_factory=dict)
+    """How this upstream differs from its type; docs/dialects.md lists the flags."""
+    model_dialects: tuple[ModelDialect, ...] = ()
+    """How some of its models differ; of several that fit, the last one says it."""
     count_stream_usage: bool = False
     """Ask for the usage of Chat streams whose client does not, and keep it from him; else it is not known."""
     empty_response_detection: bool = False
@@ -254,12 +291,7 @@ class ChannelSettings(Section):
             for path, value in data.items()
         ]
 
-    @field_validator("dialect", mode="before")
-    @classmethod
-    def check_flags(cls, data: object) -> object:
-        if isinstance(data, dict) and not all(isinstance(value, bool | int | str) for value in data.values()):
-            raise ValueError("values must be true, false, a whole number or text")
-        return data
+    _check_flags = field_validator("dialect", mode="before")(check_flags)
 
 
 class ChannelPolicies(Section):

@@ -100,6 +100,7 @@ KINDS = {
     "Path": "folder",
     "SecretStr": "secret",
     "dict": "flags",
+    "Flags": "flags",
     "JsonValue": "anything",
 }
 

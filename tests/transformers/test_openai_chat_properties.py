@@ -145,7 +145,7 @@ samplings = st.builds(
     st.none() | st.dictionaries(names, st.integers(-100, 100), min_size=1),
     st.none() | st.booleans(),
     st.none() | st.integers(0, 5),
-)
+).map(lambda drawn: drawn if drawn.logprobs else replace(drawn, top_logprobs=None))
 reasonings = st.one_of(
     st.none(),
     st.just(Reasoning("off")),

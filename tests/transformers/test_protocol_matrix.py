@@ -1,8 +1,11 @@
 """The tables of docs/protocols.md say what the code does."""
 
+from dataclasses import fields
+
 import pytest
 
 from axonhub.transformers.dialect import Dialect
+from scripts.matrix import flags
 from scripts.matrix.directions import CHAT_VENDORS, PROVIDERS
 from scripts.matrix.page import PAGE, written
 from scripts.matrix.request_fates import IMPLIED, NOT_SAID, request_fate
@@ -16,6 +19,18 @@ def test_the_page_is_up_to_date():
     page = PAGE.read_text(encoding="utf-8")
 
     assert page == written(page), "run scripts/protocol_matrix"
+
+
+def test_the_page_of_flags_is_up_to_date():
+    page = flags.PAGE.read_text(encoding="utf-8")
+
+    assert page == flags.written(page), "run scripts/protocol_matrix"
+
+
+def test_every_flag_is_explained():
+    told = flags.docstrings()
+
+    assert [each.name for each in fields(Dialect) if not told.get(each.name)] == []
 
 
 def test_every_feature_can_be_said_by_some_client():

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 from axonhub.addons.channels.addresses import upstream_url
 from axonhub.addons.channels.checking import findings
 from axonhub.addons.channels.credentials import auth_headers, rotated, tail
+from axonhub.addons.channels.dialects import dialect_of
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import listed_models, upstream_model
 from axonhub.addons.config import Channel, ChannelSettings, Config, Mapping
@@ -123,3 +124,40 @@ def test_values_that_a_flag_does_not_take_are_found(flags):
     (finding,) = findings(Config(channels=(right, wrong)))
 
     assert ("channels", 1, "settings", "dialect", *flags) == finding.place
+
+
+def test_flags_of_a_model_count_more_than_those_of_the_channel_and_of_the_type():
+    settings = ChannelSettings.model_validate(
+        {
+            "dialect": {"efforts": ["low", "high"], "files": True},
+            "model_dialects": [
+                {"models": "claude-.*", "dialect": {"adaptive_thinking": False, "efforts": ["max"]}},
+                {"models": "claude-opus-4-6", "dialect": {"adaptive_thinking": True}},
+            ],
+        }
+    )
+    channel = Channel(name="c", type="anthropic", settings=settings)
+
+    told = {
+        model: dialect_of(channel, channel_types()["anthropic"], model)
+        for model in ("claude-opus-4-6", "claude-opus-4-7", "claude-sonnet-4-5", "other")
+    }
+    assert {model: each.adaptive_thinking for model, each in told.items()} == {
+        "claude-opus-4-6": True,
+        "claude-opus-4-7": False,
+        "claude-sonnet-4-5": False,
+        "other": True,
+    }
+    assert [each.efforts for each in told.values()] == [("max",), ("max",), ("max",), ("low", "high")]
+    assert all(each.files for each in told.values())
+    assert not told["claude-opus-4-7"].sampling
+
+
+@pytest.mark.parametrize("flags", [{"no_such": True}, {"efforts": "low"}, {"efforts": ["ultra"]}, {"models": ["x"]}])
+def test_impossible_flags_of_a_model_are_found(flags):
+    rule = {"models": "m", "dialect": flags}
+    wrong = Channel(name="w", type="openai", settings=ChannelSettings.model_validate({"model_dialects": [rule]}))
+
+    (finding,) = findings(Config(channels=(wrong,)))
+
+    assert ("channels", 0, "settings", "model_dialects", 0, "dialect", *flags) == finding.place

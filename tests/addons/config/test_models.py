@@ -146,7 +146,7 @@ def test_an_error_pattern_may_be_written_as_plain_text() -> None:
         ({"retryable_status": [399]}, "greater than or equal to 400"),
         ({"proxy": {"type": "url"}}, "url is needed"),
         ({"proxy": {"url": "http://proxy.example"}}, "url is needed"),
-        ({"dialect": {"flag": [1]}}, "true, false, a whole number or text"),
+        ({"dialect": {"flag": [1, "a"]}}, "true, false, a whole number or text"),
         ({"retryable_error_patterns": [{"pattern": "(", "regex": True}]}, "bad regex"),
         ({"rate_limit": {"rpm": 0}}, "greater than 0"),
     ],

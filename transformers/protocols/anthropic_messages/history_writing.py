@@ -51,7 +51,7 @@ def history(turns: tuple[Turn, ...], dialect: Dialect, losses: list[Loss]) -> tu
     first = next((turn.role for turn in turns if turn.role != "system"), None)
     if first is None:
         raise Unsupported("Anthropic's models answer a user, and there is no user's message", "messages")
-    if first == "assistant":
+    if first == "assistant" and not dialect.assistant_first:
         losses.append(
             Loss("messages[0]", "the conversation begins with the assistant; a user's line was put before it")
         )

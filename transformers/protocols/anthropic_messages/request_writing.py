@@ -32,6 +32,8 @@ _COUNTED: Final = frozenset(
     "tools".split()
 )
 """What the provider's counter of tokens takes of a request."""
+_LEAST_TOP_P: Final = 0.95
+"""What stands beside thinking is not below."""
 _JSON_ONLY: Final = "Answer with one JSON object and nothing else."
 
 
@@ -50,7 +52,7 @@ def write_request(request: Request, dialect: Dialect) -> Written:
     body["messages"] = BlockWriter(names, losses).messages(turns)
     body |= _thinking_and_format(request, plan, dialect, losses)
     body |= _sampling(request, plan, dialect, losses)
-    body |= _rest(request, losses)
+    body |= _rest(request, dialect, losses)
     _keep_marks(body, dialect, losses)
     return Written(body, tuple(losses), names.undo)
 
@@ -125,13 +127,17 @@ def _sampling(request: Request, plan: ThinkingPlan, dialect: Dialect, losses: li
     if dialect.sampling and not plan.active:
         return _kept_sampling(request, dialect, losses)
     reason = "Anthropic's models take no sampling when they think" if plan.active else "these models take no sampling"
+    kept: dict[str, Json] = {}
+    top_p = sampling.top_p
+    if plan.active and dialect.sampling and dialect.thinking_top_p and top_p is not None and top_p >= _LEAST_TOP_P:
+        kept["top_p"], top_p = top_p, None
     untold = {
         "temperature": sampling.temperature if sampling.temperature != 1 else None,
-        "top_p": sampling.top_p if sampling.top_p != 1 else None,
+        "top_p": top_p if top_p != 1 else None,
         "top_k": sampling.top_k,
     }
     losses += (Loss(name, reason) for name, value in untold.items() if value is not None)
-    return {}
+    return kept
 
 
 def _kept_sampling(request: Request, dialect: Dialect, losses: list[Loss]) -> dict[str, Json]:
@@ -150,9 +156,9 @@ def _kept_sampling(request: Request, dialect: Dialect, losses: list[Loss]) -> di
     return kept
 
 
-def _rest(request: Request, losses: list[Loss]) -> JsonObject:
+def _rest(request: Request, dialect: Dialect, losses: list[Loss]) -> JsonObject:
     members: dict[str, Json] = {}
-    stop = [each for each in request.stop if each.strip()]
+    stop = [each for each in request.stop if dialect.blank_stop or each.strip()]
     if stop:
         members["stop_sequences"] = list(stop)
     if len(stop) < len(request.stop):

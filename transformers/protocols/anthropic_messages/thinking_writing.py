@@ -57,7 +57,7 @@ def _budget(reasoning: Reasoning, limit: int | None, dialect: Dialect, losses: l
     """The budget and the max_tokens that holds it."""
     wanted = reasoning.budget_tokens
     if wanted is None:
-        wanted = budget_of_effort(reasoning.effort or "high", limit)
+        wanted = budget_of_effort(reasoning.effort or dialect.adaptive_effort, dialect.budgets, limit)
     budget = max(wanted, LEAST_BUDGET_TOKENS)
     if limit is None:
         return budget, budget + dialect.default_max_tokens

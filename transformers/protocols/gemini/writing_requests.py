@@ -43,9 +43,10 @@ _LEVELS: Final[dict[Effort, str]] = {
     "low": "LOW",
     "medium": "MEDIUM",
     "high": "HIGH",
-    "xhigh": "HIGH",
-    "max": "HIGH",
+    "xhigh": "XHIGH",
+    "max": "MAX",
 }
+_RISING: Final = tuple(_LEVELS)
 _HOSTED: Final = (
     ("web_search", "googleSearch"),
     ("web_fetch", "urlContext"),
@@ -229,12 +230,12 @@ def _generation_config(request: Request, dialect: Dialect, losses: list[Loss]) -
         "frequencyPenalty": sampling.frequency_penalty,
         "candidateCount": sampling.candidates,
         "responseLogprobs": sampling.logprobs,
-        "logprobs": sampling.top_logprobs if sampling.logprobs else None,
+        "logprobs": sampling.top_logprobs if sampling.logprobs or not sampling.top_logprobs else None,
         "stopSequences": _stop(request.stop, losses) or None,
     }
     config: JsonObject = {name: value for name, value in said.items() if value is not None}
-    if request.reasoning is not None:
-        config["thinkingConfig"] = _thinking(request.reasoning, request.max_output_tokens, dialect, losses)
+    if thinking := _thinking(request.reasoning, request.max_output_tokens, dialect, losses):
+        config["thinkingConfig"] = thinking
     if request.output_format is not None:
         _add_format(config, request.output_format, dialect, losses)
     own = request.extensions.get(NAME, {})
@@ -247,20 +248,29 @@ def _stop(stop: tuple[str, ...], losses: list[Loss]) -> list[Json]:
     return list(stop[:STOP_LIMIT])
 
 
-def _thinking(wanted: Reasoning, limit: int | None, dialect: Dialect, losses: list[Loss]) -> JsonObject:
+def _thinking(wanted: Reasoning | None, limit: int | None, dialect: Dialect, losses: list[Loss]) -> JsonObject:
+    if wanted is None:
+        return {}
+    if dialect.thinking_control == "none":
+        if wanted.mode != "off" and wanted.effort != "none":
+            losses.append(Loss("reasoning", "this model does not think"))
+        return {}
     config: JsonObject = {}
     if wanted.visible is not False and wanted.mode != "off":
         config["includeThoughts"] = True
     if dialect.thinking_control == "level":
-        return config | _level(wanted)
+        return config | _level(wanted, dialect)
     return config | {"thinkingBudget": _budget(wanted, limit, dialect, losses)}
 
 
-def _level(wanted: Reasoning) -> JsonObject:
-    if wanted.mode == "off":
-        return {"thinkingLevel": "MINIMAL"}
+def _level(wanted: Reasoning, dialect: Dialect) -> JsonObject:
+    """Google's name of the level that these models take and that is nearest, the lower one of two; {}: theirs."""
     effort = effort_of_budget(wanted.budget_tokens) if wanted.budget_tokens is not None else wanted.effort
-    return {"thinkingLevel": _LEVELS[effort]} if effort else {}
+    effort = "minimal" if wanted.mode == "off" else effort
+    if effort is None or not dialect.efforts:
+        return {}
+    place = _RISING.index(effort)
+    return {"thinkingLevel": _LEVELS[min(dialect.efforts, key=lambda each: abs(_RISING.index(each) - place))]}
 
 
 def _budget(wanted: Reasoning, limit: int | None, dialect: Dialect, losses: list[Loss]) -> int:
@@ -270,7 +280,7 @@ def _budget(wanted: Reasoning, limit: int | None, dialect: Dialect, losses: list
         return -1  # the model decides
     asked = wanted.budget_tokens
     if asked is None:
-        return min(budget_of_effort(wanted.effort or "medium", limit), dialect.thinking_most_tokens)
+        return min(budget_of_effort(wanted.effort or "medium", dialect.budgets, limit), dialect.thinking_most_tokens)
     if asked > dialect.thinking_most_tokens:
         losses.append(Loss("thinking", f"at most {dialect.thinking_most_tokens} tokens of thinking are taken", "info"))
     return min(asked, dialect.thinking_most_tokens)

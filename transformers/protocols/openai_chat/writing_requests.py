@@ -77,7 +77,7 @@ def _sampling(request: Request, dialect: Dialect, body: JsonObject, losses: list
         "frequency_penalty": asked.frequency_penalty,
         "logit_bias": None if asked.logit_bias is None else dict(asked.logit_bias),
         "logprobs": asked.logprobs,
-        "top_logprobs": asked.top_logprobs if asked.logprobs else None,
+        "top_logprobs": asked.top_logprobs if asked.logprobs or not asked.top_logprobs else None,
     }
     if asked.top_logprobs and not asked.logprobs:
         losses.append(Loss("top_logprobs", "no log probabilities were asked for", "info"))
@@ -118,7 +118,7 @@ def _reasoning(request: Request, dialect: Dialect, body: JsonObject, losses: lis
         return
     if asked.summary is not None:
         losses.append(Loss("reasoning.summary", "chat shows the reasoning as it comes", "info"))
-    effort = _effort(asked)
+    effort = _effort(asked, dialect)
     match dialect.reasoning_control:
         case "none":
             if effort not in (None, "none"):
@@ -137,7 +137,7 @@ def _reasoning(request: Request, dialect: Dialect, body: JsonObject, losses: lis
             body["reasoning"] = _reasoning_object(asked, effort, dialect)
 
 
-def _effort(asked: Reasoning) -> Effort | None:
+def _effort(asked: Reasoning, dialect: Dialect) -> Effort | None:
     """The level asked for, by whatever name; None when the caller named none."""
     if asked.mode == "off":
         return "none"
@@ -145,7 +145,7 @@ def _effort(asked: Reasoning) -> Effort | None:
         return asked.effort
     if asked.budget_tokens is not None:
         return effort_of_budget(asked.budget_tokens)
-    return "high" if asked.mode == "adaptive" else None  # Anthropic's documented default of adaptive thinking
+    return dialect.adaptive_effort if asked.mode == "adaptive" else None
 
 
 def _effort_field(model: str, effort: Effort | None, dialect: Dialect, body: JsonObject, losses: list[Loss]) -> None:

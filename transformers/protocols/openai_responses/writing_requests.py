@@ -25,7 +25,6 @@ from axonhub.transformers.reminders import is_billing_block, reminded
 from axonhub.transformers.schemas import is_strict_subset
 from axonhub.transformers.tool_names import NameTable
 
-_LEAST_OUTPUT_TOKENS: Final = 16
 _LABEL_LENGTH: Final = 64
 _LEVELS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS: Final = {"standard_only": "default", "standard": "default"}
@@ -101,9 +100,10 @@ def _limits(request: Request, dialect: Dialect, body: JsonObject, losses: list[L
         raise Unsupported("OpenAI Responses gives one answer", "n")
     limit = request.max_output_tokens
     if limit is not None:
-        body["max_output_tokens"] = max(limit, _LEAST_OUTPUT_TOKENS)
-        if limit < _LEAST_OUTPUT_TOKENS:
-            losses.append(Loss("max_tokens", f"raised to {_LEAST_OUTPUT_TOKENS}, the least that is taken", "info"))
+        least = dialect.least_output_tokens
+        body["max_output_tokens"] = max(limit, least)
+        if limit < least:
+            losses.append(Loss("max_tokens", f"raised to {least}, the least that is taken", "info"))
     fixed = dialect.fixed_sampling and thinks_always(request.model, dialect)
     told: JsonObject = {"temperature": asked.temperature, "top_p": asked.top_p, "top_logprobs": asked.top_logprobs}
     for name, value in told.items():
@@ -134,7 +134,7 @@ def _reasoning(request: Request, dialect: Dialect, body: JsonObject, losses: lis
     if asked is None:
         return
     told: JsonObject = {}
-    effort = _effort(asked)
+    effort = _effort(asked, dialect)
     if effort is not None:
         level = _level(effort, request.model, dialect)
         if level is not None:
@@ -154,7 +154,7 @@ def thinks_always(model: str, dialect: Dialect) -> bool:
     return bool(dialect.reasoning_models) and re.search(dialect.reasoning_models, model) is not None
 
 
-def _effort(asked: Reasoning) -> Effort | None:
+def _effort(asked: Reasoning, dialect: Dialect) -> Effort | None:
     """The level asked for, by whatever name; None when the model shall decide."""
     if asked.mode == "off":
         return "none"
@@ -162,8 +162,8 @@ def _effort(asked: Reasoning) -> Effort | None:
         return asked.effort
     if asked.budget_tokens is not None:
         return effort_of_budget(asked.budget_tokens)
-    # Anthropic's documented default of adaptive thinking; OpenAI's own clients who name no effort name a summary.
-    return "high" if asked.mode == "adaptive" and asked.summary is None else None
+    # OpenAI's own clients who name no effort name a summary.
+    return dialect.adaptive_effort if asked.mode == "adaptive" and asked.summary is None else None
 
 
 def _level(effort: Effort, model: str, dialect: Dialect) -> Effort | None:
