@@ -1,10 +1,12 @@
 """The client programs that `scripts/clients` installs, and a place of their own for each run of one."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -32,18 +34,32 @@ class Desk:
     project: Path
     network: Network
 
+    @classmethod
+    def inside(cls, folder: Path, network: Network) -> Self:
+        for name in ("home", "project"):
+            (folder / name).mkdir()
+        return cls(folder / "home", folder / "project", network)
+
     def file(self, name: str) -> Path:
         return self.project / name
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """To its end. Nothing of the developer's own environment gets in."""
-        return self.network.inside(
-            subprocess.run,
+        """To its end. Nothing of the developer's own environment gets in. Several desks may run at once."""
+        program = self.network.inside(
+            subprocess.Popen,
             list(command),
             cwd=self.project,
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home), "TERM": "dumb", **environment},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=PATIENCE_S,
+            start_new_session=True,
         )
+        try:
+            stdout, stderr = program.communicate(timeout=PATIENCE_S)
+        except BaseException:
+            os.killpg(program.pid, signal.SIGKILL)
+            program.communicate()
+            raise
+        return subprocess.CompletedProcess(program.args, program.returncode, stdout, stderr)

@@ -109,9 +109,7 @@ def lab(request: pytest.FixtureRequest, network: Network, tmp_path_factory: pyte
 
 @pytest.fixture
 def desk(tmp_path: Path, network: Network) -> Desk:
-    for folder in ("home", "project"):
-        (tmp_path / folder).mkdir()
-    return Desk(tmp_path / "home", tmp_path / "project", network)
+    return Desk.inside(tmp_path, network)
 
 
 def ask(lab: Lab, desk: Desk, prompt: str, *flags: str) -> Run:

@@ -5,9 +5,13 @@ it does follows from what really arrived: a call or a result that got lost on th
 and the client's work goes visibly wrong.
 """
 
+import base64
+import binascii
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ class Usage:
         return self.fresh + self.cache_read + self.cache_write
 
 
+type Ending = Literal["proper", "length", "filter", "overloaded", "cut"]
+"""How a turn ends: as it should, at the limit of tokens, by the provider's filter, by an error that is told (before the
+answer when nothing was said or nobody streams, else in its middle), or without any end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One turn of the model. Speakers say its parts in the order of the fields."""
@@ -96,6 +105,11 @@ class Turn:
     text: str = ""
     calls: tuple[Call, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    ending: Ending = "proper"
+
+    @property
+    def is_silent(self) -> bool:
+        return not (self.thinking or self.text or self.calls)
 
 
 type Plan = Callable[[Conversation], Turn]
@@ -114,3 +128,24 @@ def identifier(prefix: str, *seeds: object) -> str:
 def minted_signature(thinking: str) -> str:
     """The signature of a thinking block: one that was changed on the way no longer fits its text."""
     return "c2ln" + hashlib.sha256(f"thinking:{thinking}".encode()).hexdigest()
+
+
+OVERLOADED = "The scripted engine is overloaded."
+"""The words of the error that ends an `overloaded` turn."""
+
+
+def sealed(*words: str) -> str:
+    """The words as a provider hides them in what clients must bring back unchanged; standard base64."""
+    data = json.dumps(words).encode()
+    return base64.b64encode(hashlib.sha256(data).digest()[:9] + data).decode()
+
+
+def unsealed(seal: str) -> tuple[str, ...] | None:
+    """None for anything that `sealed` did not make."""
+    try:
+        given = base64.b64decode(seal, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if hashlib.sha256(given[9:]).digest()[:9] != given[:9]:
+        return None
+    return tuple(json.loads(given[9:]))

@@ -105,6 +105,13 @@ def event_stream(pieces: Iterable[Step], headers: Sequence[tuple[str, str]] = ()
     )
 
 
+def cut_short(reply: Reply) -> Raw:
+    """The same whole answer, of which only half arrives."""
+    assert isinstance(reply.body, bytes)
+    length = ("content-length", str(len(reply.body)))
+    return Raw([response_head(reply.status, (*reply.headers, length)) + reply.body[: len(reply.body) // 2]])
+
+
 def in_turn(*scripts: Script) -> Script:
     """Each request is answered by the next script, the last one again and again; for requests that come one by one."""
     waiting = list(scripts)
