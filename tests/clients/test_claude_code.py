@@ -1,11 +1,11 @@
 """Claude Code at work. The model is scripted, all else is real: the program, its tools, the files it leaves.
 
-Each piece of work is done straight at the scripted provider (which proves the script), through the gateway over an
-Anthropic channel, and through the gateway over a Chat Completions channel.
+Each piece of work is done straight at the scripted provider (which proves the script), and through the gateway over
+channels of each of the four protocols.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -14,14 +14,13 @@ import pytest
 
 from tests.clients.claude_code import Run, claude
 from tests.clients.programs import Desk
+from tests.clients.providers import ANTHROPIC, CHAT, GEMINI, RESPONSES, Provider
 from tests.gateway.network import Network, loopback_only
 from tests.gateway.process import Gateway, start_gateway
-from tests.upstreams.anthropic import anthropic
-from tests.upstreams.chat import chat
 from tests.upstreams.plan import Conversation, Plan, Turn
 from tests.upstreams.plans import all_at_once, remembers, say, through_sub_agent, write_read_edit_run
 from tests.upstreams.rules import Refusal
-from tests.upstreams.server import Request, Script, Upstream
+from tests.upstreams.server import Request, Upstream
 from tests.upstreams.toolboxes import CLAUDE_CODE, claude_code_agent
 
 pytestmark = pytest.mark.client
@@ -30,7 +29,9 @@ KEY = "ah-key-of-claude-code"
 MODEL = "claude-opus-4-8"
 """What Claude Code asks when it is told nothing."""
 
-type Speaker = Callable[[Plan, list[Refusal]], Script]
+
+def way_name(way: str | Provider) -> str:
+    return way if isinstance(way, str) else way.name
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Lab:
     """A provider, perhaps a gateway in front of it, and the address for the client."""
 
     upstream: Upstream
-    speaker: Speaker
+    provider: Provider
     base_url: str
     gateway: Gateway | None
     network: Network
@@ -59,7 +60,7 @@ class Lab:
         self.refusals.clear()
         for upstream in filter(None, (self.upstream, self.twin)):
             upstream.forget()
-            upstream.script = self.speaker(plan, self.refusals)
+            upstream.script = self.provider.speaker(plan, self.refusals)
 
     @property
     def model_calls(self) -> list[Request]:
@@ -74,24 +75,15 @@ def network() -> Network:
     return loopback_only()
 
 
-@pytest.fixture(scope="module", params=["direct", "anthropic", "chat"])
+@pytest.fixture(scope="module", params=["direct", ANTHROPIC, CHAT, RESPONSES, GEMINI], ids=way_name)
 def lab(request: pytest.FixtureRequest, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    speaker: Speaker = chat if request.param == "chat" else anthropic
-    script = speaker(say(""), [])
+    provider: Provider = ANTHROPIC if request.param == "direct" else request.param
+    script = provider.speaker(say(""), [])
     with Upstream(script, network.listener()) as upstream, Upstream(script, network.listener()) as twin:
         if request.param == "direct":
-            yield Lab(upstream, speaker, upstream.url, None, network)
+            yield Lab(upstream, provider, upstream.url, None, network)
             return
-        channels = [
-            {
-                "name": name,
-                "type": "openai" if request.param == "chat" else "anthropic",
-                "base_url": f"{one.url}/v1" if request.param == "chat" else one.url,
-                "api_keys": ["sk-scripted"],
-                "supported_models": [MODEL, "claude-haiku-4-5-20251001"],
-            }
-            for name, one in (("one", upstream), ("twin", twin))
-        ]
+        channels = [provider.channel(name, one.url) for name, one in (("one", upstream), ("twin", twin))]
         gateway = start_gateway(
             {
                 "server": {"trace": {"claude_code_trace_enabled": True}},
@@ -103,7 +95,7 @@ def lab(request: pytest.FixtureRequest, network: Network, tmp_path_factory: pyte
             home=tmp_path_factory.mktemp("home"),
             network=network,
         )
-        yield Lab(upstream, speaker, f"{gateway.url}/anthropic", gateway, network, twin)
+        yield Lab(upstream, provider, f"{gateway.url}/anthropic", gateway, network, twin)
         gateway.stop()
 
 
@@ -136,6 +128,12 @@ def assert_one_trace(lab: Lab, requests: int) -> None:
     assert {record["status"] for record in records} == {200}
 
 
+def streams(request: Request) -> bool:
+    return (
+        request.path.endswith(":streamGenerateContent") or cast("dict[str, object]", request.json())["stream"] is True
+    )
+
+
 def test_writes_reads_edits_and_runs_a_file(lab: Lab, desk: Desk) -> None:
     file = desk.file("hello.py")
     lab.follow(write_read_edit_run(CLAUDE_CODE, str(file)))
@@ -145,7 +143,7 @@ def test_writes_reads_edits_and_runs_a_file(lab: Lab, desk: Desk) -> None:
     assert run.answer == "DONE: hello 42"
     assert file.read_text().startswith("greeting = 'hello'\n# quotes \" and \\ backslash, ünïcödé 北京 🎈, tab\there\n")
     assert len(lab.model_calls) == 5
-    assert all(request.json()["stream"] is True for request in lab.model_calls)  # type: ignore[index, call-overload]
+    assert all(streams(request) for request in lab.model_calls)
     assert_one_trace(lab, 5)
 
 
@@ -209,8 +207,8 @@ def test_shows_its_context(lab: Lab, desk: Desk) -> None:
     run = ask(lab, desk, "/context")
 
     assert "Context Usage" in run.answer or "tokens" in run.answer
-    counts = [request for request in lab.model_calls if request.path.endswith("/count_tokens")]
-    if lab.speaker is anthropic:
+    counts = [request for request in lab.model_calls if request.path.endswith(("/count_tokens", ":countTokens"))]
+    if lab.provider in (ANTHROPIC, GEMINI):
         assert len(counts) >= 5
     else:
         assert lab.model_calls == []
