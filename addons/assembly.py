@@ -17,6 +17,7 @@ from axonhub.addons.internal import Internal
 from axonhub.addons.metrics import Metrics
 from axonhub.addons.outbound import Outbound
 from axonhub.addons.pausing import Pausing
+from axonhub.addons.quotas import Admission, Metering, Quotas
 from axonhub.addons.selection import Selection
 from axonhub.addons.settings import Settings
 from axonhub.addons.tracing import Tracing
@@ -39,15 +40,17 @@ def gateway(settings: Settings) -> list[object]:
     internal = Internal({"demo": demo.application})
     selection, memory, tracing = Selection(), SignatureMemory(), Tracing(settings)
     reader = Inbound(settings)
+    quotas = Quotas(settings, tracing)
     return [
         settings,
         Layer(),
         internal,
-        Metrics(settings, tracing),
+        Metrics(settings, tracing, quotas),
         reader,
         Authentication(settings, internal.token),
         BodyLimit(),
         Catalog(),
+        Admission(quotas),
         Pausing(reader, selection),
         Answering(memory),
         selection,
@@ -55,6 +58,7 @@ def gateway(settings: Settings) -> list[object]:
         Accounting(),
         CacheWatch(),
         tracing,
+        Metering(quotas),
         Draining(settings),
         Greeting(settings),
     ]

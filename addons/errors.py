@@ -9,13 +9,19 @@ GatewayError               ends the exchange; a status, a code and a message fit
 ├── WrongMethod     405
 ├── TooLarge        413    the body, or (431) the header block, is over the limit
 ├── QuotaExceeded   429    the key's own allowance is used up
+├── NotReady        503    something that must be known first is not known yet
 ├── NoChannel       503    channels exist, but none may be tried now
 └── Exhausted              every candidate failed: the last useful failure speaks
 
-The first nine are the caller's matter and never fail over. A provider's failure is a value (`hub.failures.Failure`).
+The first ten are the caller's matter and never fail over. A provider's failure is a value (`hub.failures.Failure`).
 """
 
+from math import ceil
+
 from axonhub.transformers.hub.failures import Failure, FailureKind
+
+LONGEST_RETRY_S = 60.0
+"""SDKs that are told to wait longer do not, and try again at once; so they are told not to."""
 
 
 class GatewayError(Exception):
@@ -107,7 +113,18 @@ class QuotaExceeded(GatewayError):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"retry-after": str(max(1, round(self.retry_after_s)))}
+        told = {"retry-after": str(max(1, ceil(self.retry_after_s)))}
+        return told if self.retry_after_s <= LONGEST_RETRY_S else {**told, "x-should-retry": "false"}
+
+
+class NotReady(GatewayError):
+    kind = FailureKind.OVERLOADED
+    status = 503
+    code = "not_ready"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": "1"}
 
 
 class NoChannel(GatewayError):

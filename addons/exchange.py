@@ -181,6 +181,8 @@ class Exchange:
     status: int | None = None
     held: bool = False
     """Somebody wants to see the answer before the client does, so it is not streamed."""
+    metered: bool = False
+    """What it used has been added up."""
     recorded: bool = False
     """Its record has gone to the store."""
 

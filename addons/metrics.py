@@ -3,12 +3,14 @@
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/, read 2026-11.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Protocol
 
 from mitmproxy import http
 
+from axonhub.addons.ledgers import amount, limits
+from axonhub.addons.quota_text import Standing
 from axonhub.addons.settings import Settings
 from axonhub.addons.store.writer import Stats
 
@@ -24,9 +26,13 @@ class Measured(Protocol):
     def store_stats(self) -> Stats | None: ...
 
 
+class Limited(Protocol):
+    def states(self) -> Iterable[Standing]: ...
+
+
 class Metrics:
-    def __init__(self, settings: Settings, measured: Measured) -> None:
-        self._settings, self._measured = settings, measured
+    def __init__(self, settings: Settings, measured: Measured, limited: Limited) -> None:
+        self._settings, self._measured, self._limited = settings, measured, limited
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Runs before Inbound, which knows no such address."""
@@ -42,6 +48,7 @@ class Metrics:
 
     def _lines(self) -> Iterator[str]:
         yield from _metric("axonhub_requests_running", "gauge", self._measured.running_requests)
+        yield from _quotas(self._limited.states())
         if (stats := self._measured.store_stats()) is None:
             return
         for field in fields(stats):
@@ -54,3 +61,23 @@ class Metrics:
 def _metric(name: str, kind: str, value: int) -> Iterator[str]:
     name = f"{name}_total" if kind == "counter" else name
     yield f"# TYPE {name} {kind}\n{name} {value}\n"
+
+
+def _quotas(states: Iterable[Standing]) -> Iterator[str]:
+    """What has a limit, what is used of it, and how many requests are missing in a cost because nobody has a price."""
+    samples: dict[str, list[str]] = {name: [] for name in ("limit", "used", "unpriced")}
+    for state in states:
+        owner = f'key="{_escaped(state.owner.key)}",profile="{_escaped(state.owner.profile)}"'
+        for kind, limit in limits(state.quota).items():
+            labels = f'{{{owner},kind="{kind}"}}'
+            samples["limit"].append(f"axonhub_quota_limit{labels} {limit}\n")
+            samples["used"].append(f"axonhub_quota_used{labels} {amount(kind, state.spent, state.quota)}\n")
+        samples["unpriced"].append(f"axonhub_quota_unpriced{{{owner}}} {state.spent.unpriced}\n")
+    for name, lines in samples.items():
+        if lines:
+            yield f"# TYPE axonhub_quota_{name} gauge\n"
+            yield from lines
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -18,7 +18,7 @@ from axonhub.addons.exchange import Attempt, Exchange, TraceIds, exchange_of
 from axonhub.addons.prices import dollars, micro_dollars
 from axonhub.addons.settings import Settings, key_digest
 from axonhub.addons.store.backend import Finished, Json
-from axonhub.addons.store.writer import Stats, StoreSettings, TraceWriter
+from axonhub.addons.store.writer import Question, Stats, StoreSettings, TraceWriter
 from axonhub.addons.telling_headers import telling
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.usage import Usage
@@ -54,6 +54,11 @@ class Tracing:
             self._keep(exchange)
         if self._writer and not self._writer.close(_CLOSE_TIMEOUT_S):
             logger.error("The store did not take everything in time: %s", self._writer.stats())
+
+    def ask(self, question: Question) -> None:
+        """See TraceWriter.ask; without an answer before the store is open."""
+        if self._writer:
+            self._writer.ask(question)
 
     def store_stats(self) -> Stats | None:
         """None before the store is open."""
@@ -103,6 +108,7 @@ def opening(exchange: Exchange) -> dict[str, Json]:
         "trace_id": exchange.trace.trace_id or None,
         "thread_id": exchange.trace.thread_id or None,
         "key_name": exchange.owner or None,
+        "profile": exchange.profile.name if exchange.profile else None,
         "asked_model": exchange.asked_model,
         "path": exchange.path,
         "source": exchange.source,

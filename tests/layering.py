@@ -69,7 +69,8 @@ TABLE = {
     ),
     # What stored requests tell when they are looked at together.
     "analysis": Row(
-        "addons.analysis addons.analysis.**", "hub machinery domain store steps analysis", "orjson pydantic"
+        "addons.analysis addons.analysis.** addons.ledgers addons.quota_text addons.quota_reading",
+        "hub machinery domain store steps analysis", "orjson pydantic"
     ),
     # Stored requests as files for other programs.
     "exports": Row(
@@ -85,7 +86,7 @@ TABLE = {
     # These meet in the Exchange and in hook order, never by import.
     "hooks": Row(
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
-        "addons.greeting "
+        "addons.greeting addons.quotas "
         "addons.inbound addons.metrics addons.outbound addons.pausing addons.selection addons.tracing",
         "hub machinery domain overriding registries channels strategies store steps analysis ground",
         "mitmproxy orjson pydantic",

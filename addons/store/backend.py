@@ -14,6 +14,9 @@ type Scalar = None | bool | int | float | str
 type Record = Mapping[str, Json]
 """One finished exchange as it is stored; the fields are listed in docs/store.md."""
 
+INTERRUPTED = "interrupted"
+"""The `error_kind` of a request that had begun when the gateway was killed."""
+
 type Durability = Literal["written", "durable"]
 """`written`: the operating system has it, a killed process loses nothing. `durable`: the disk has it."""
 
@@ -73,6 +76,8 @@ class Counters:
     unpriced: int = 0
     """Exchanges with usage but without a price: their cost is missing from the sum."""
     duration_ms: int = 0
+    tried: int = 0
+    """Exchanges that reached a channel: what quotas count as requests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import gmtime, strftime
 
 from axonhub.addons.store.backend import (
+    INTERRUPTED,
     Ack,
     Dimension,
     Dropped,
@@ -39,7 +40,6 @@ from axonhub.addons.store.reader import TraceReader
 log = logging.getLogger(__name__)
 
 DROPPED_PREFIX = "dropped-"
-INTERRUPTED = "interrupted"
 INTERRUPTED_MESSAGE = "the gateway stopped before this request ended"
 
 

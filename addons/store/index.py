@@ -23,7 +23,7 @@ from axonhub.addons.store.backend import Json, Scalar
 from axonhub.addons.store.summary import Summary, read_summary
 from axonhub.addons.store.tables import Shelf
 
-VERSION = 1
+VERSION = 2
 KEPT_BYTES = 1 << 17
 """Hash sections up to this size stay in memory, so that a partition without the value is skipped unopened."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast, get_args
 
-from axonhub.addons.store.backend import Counters, Dimension, Json, Record, Step, UsageRow
+from axonhub.addons.store.backend import INTERRUPTED, Counters, Dimension, Json, Record, Step, UsageRow
 
 HOUR_S = 3600
 STEP_S: Mapping[Step, int] = {"hour": HOUR_S, "day": 24 * HOUR_S}
@@ -17,7 +17,9 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension.__value__)
 COUNTERS = tuple(each.name for each in fields(Counters))
 TOKENS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
 MOST_ROWS = 10_000
-"""A caller that invents model names must not make the sums grow for ever; the rest is counted under OTHER."""
+"""A caller that invents model names must not make the sums grow for ever; the rest is counted under OTHER. Keys and
+profiles are the operator's and not so many, and quotas are reckoned from their sums."""
+BOUNDED = frozenset(("model",))
 OTHER = "(other)"
 
 NUMBER = (int, float)  # as a union it would be made anew at each call, and this is called a dozen times a record
@@ -42,7 +44,14 @@ def counted(record: Record) -> list[int]:
         whole(cost),
         int(bool(tokens) and not isinstance(cost, int)),
         whole(record.get("duration_ms")),
+        int(tried(record)),
     ]
+
+
+def tried(record: Record) -> bool:
+    """Did it reach a channel? One that was cut short by the gateway's end counts as if it had."""
+    attempts = record.get("attempts")
+    return bool(isinstance(attempts, list | tuple) and attempts) or record.get("error_kind") == INTERRUPTED
 
 
 def whole(value: Json) -> int:
@@ -88,7 +97,7 @@ class Summary:
         hour = int(started) // HOUR_S * HOUR_S
         added = [(place, amount) for place, amount in enumerate(counted(record)) if amount]
         for dimension, value in values(record):
-            total = row(self.sums[dimension], hour, value)
+            total = row(self.sums[dimension], hour, value, dimension in BOUNDED)
             for place, amount in added:
                 total[place] += amount
 
@@ -111,9 +120,9 @@ class Summary:
         }
 
 
-def row(sums: Sums, start_s: int, value: str) -> list[int]:
+def row(sums: Sums, start_s: int, value: str, bounded: bool) -> list[int]:
     """The counters to add to."""
-    if (start_s, value) not in sums and len(sums) >= MOST_ROWS:
+    if bounded and len(sums) >= MOST_ROWS and (start_s, value) not in sums:
         value = OTHER
     return sums.setdefault((start_s, value), [0] * len(COUNTERS))
 
@@ -129,13 +138,13 @@ def by_day(summary: Summary) -> Summary:
     days: dict[Dimension, Sums] = {dimension: {} for dimension in DIMENSIONS}
     for dimension, sums in summary.sums.items():
         for (hour, value), added in sums.items():
-            add_all(row(days[dimension], hour // day_s * day_s, value), added)
+            add_all(row(days[dimension], hour // day_s * day_s, value, dimension in BOUNDED), added)
     return replace(summary, sums=days)
 
 
 def read_summary(data: Mapping[str, Json]) -> Summary:
     stored = cast(Mapping[str, list[list[Any]]], data["sums"])
-    sums = {name: {(hour, value): total for hour, value, *total in stored.get(name, ())} for name in DIMENSIONS}
+    sums = {name: {(hour, value): told(total) for hour, value, *total in stored.get(name, ())} for name in DIMENSIONS}
     return Summary(
         cast(int, data["records"]),
         str(data["first_id"]),
@@ -144,6 +153,11 @@ def read_summary(data: Mapping[str, Json]) -> Summary:
         number(data["until_s"]),
         sums,
     )
+
+
+def told(counters: list[int]) -> list[int]:
+    """Sums of an earlier version did not tell which requests were tried: they count all."""
+    return [*counters, *counters[: len(COUNTERS) - len(counters)]]
 
 
 def usage(

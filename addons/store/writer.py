@@ -88,6 +88,10 @@ class Item:
     """Says that a request has begun; its record comes later."""
 
 
+type Question = Callable[[TraceBackend], None]
+"""Is called in the store's thread when all that was submitted before it is stored, and nothing after it."""
+
+
 class Backend(TraceBackend, BlobBackend, Protocol):
     """What the thread drives. Calls come from its thread only, one at a time."""
 
@@ -103,7 +107,7 @@ class TraceWriter:
 
     def __init__(self, backend: Backend, settings: StoreSettings, clock: Callable[[], float]) -> None:
         self._backend, self._settings, self._clock = backend, settings, clock
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._queue: SimpleQueue[Item | Question | None] = SimpleQueue()
         # Each counter has one writer, so no lock: these two the loop's side, the rest the thread's.
         self._submitted = self._queued = self._refused = self._shed_early = self._bytes_in = 0
         self._settled = self._bytes_out = 0
@@ -147,6 +151,10 @@ class TraceWriter:
         if self._queued - self._settled < self._settings.queue_items // 2 and not self._closing.is_set():
             self._enqueue(Item(Finished(document), (), RECORD_BYTES, begun=True))
 
+    def ask(self, question: Question) -> None:
+        """Have it answered in its turn. Never blocks."""
+        self._queue.put(question)
+
     def _enqueue(self, item: Item) -> None:
         self._queued += 1
         self._bytes_in += item.weight_bytes
@@ -180,8 +188,10 @@ class TraceWriter:
         while not (self._closing.is_set() and self._queue.empty()):
             group: list[Item] = []
             try:
-                group = self._collect()
+                group, question = self._collect()
                 self._store(group)
+                if question is not None:
+                    self._answer(question)
                 self._tick()
             except Exception:
                 log.exception("store: a group of %d records failed", len(group))
@@ -190,24 +200,28 @@ class TraceWriter:
                 self._settle(group)
         self._backend.close()
 
-    def _collect(self) -> list[Item]:
-        """The next group; empty when it is time for a tick, or to end."""
-        settings = self._settings
+    def _answer(self, question: Question) -> None:
         try:
-            first = self._queue.get(timeout=settings.tick_s)
-        except Empty:
-            return []
-        group = [first] if first else []
-        until_s = time.monotonic() + settings.linger_s
-        while group and len(group) < settings.group_items:
+            question(self._backend)
+        except Exception:  # it is somebody else's, and the thread must live on
+            log.exception("store: a question could not be answered")
+            self._count(crashes=1)
+
+    def _collect(self) -> tuple[list[Item], Question | None]:
+        """The next group, empty when it is time for a tick or to end; and the question that came behind it."""
+        settings, group = self._settings, list[Item]()
+        wait_s, until_s = settings.tick_s, 0.0
+        while len(group) < settings.group_items:
             try:
-                item = self._queue.get(timeout=max(0.0, until_s - time.monotonic()))
+                item = self._queue.get(timeout=wait_s)
             except Empty:
                 break
-            if item is None:
-                break
+            if not isinstance(item, Item):
+                return group, item
+            until_s = until_s or time.monotonic() + settings.linger_s
             group.append(item)
-        return group
+            wait_s = max(0.0, until_s - time.monotonic())
+        return group, None
 
     def _settle(self, group: list[Item]) -> None:
         if group:
