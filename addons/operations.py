@@ -14,8 +14,11 @@ from axonhub.addons.channels.credentials import tail
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
+from axonhub.addons.quota_reading import standings
+from axonhub.addons.quota_text import Standing, in_short, shown
 from axonhub.addons.runtime.merging import ACTIVE_PROFILES
 from axonhub.addons.settings import Settings, load, load_in_force, state_digest
+from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.state import RuntimeState
 from axonhub.addons.terminal import CommandFailed, listed, print_json, print_rows, print_text
 from axonhub.transformers.json_types import Json
@@ -144,6 +147,7 @@ def _applied(config: Config, digest: str) -> bool:
 
 def key_list(arguments: argparse.Namespace) -> int:
     _, _, now = load_in_force(arguments.config)
+    quotas = standings(now.config, TraceReader.open(now.config.store.path), time.time())
     rows = [
         {
             "name": each.name,
@@ -152,10 +156,17 @@ def key_list(arguments: argparse.Namespace) -> int:
             "tail": tail(each.key),
             "active_profile": profile.name if (profile := now.active_profile(each)) else None,
             "profiles": [profile.name for profile in each.profiles],
+            "quotas": [_quota(one, arguments) for one in quotas if one.owner.key == each.name],
         }
         for each in now.config.api_keys
     ]
     return print_rows(arguments, rows)
+
+
+def _quota(one: Standing, arguments: argparse.Namespace) -> object:
+    if arguments.json:
+        return shown(one)
+    return (f"{one.owner.profile}: " if one.owner.profile else "") + in_short(one)
 
 
 # -- channels

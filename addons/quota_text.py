@@ -1,12 +1,14 @@
 """How a quota stands: as a value, in a sentence for who is refused, and in a row for who looks."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import cast
 
 from axonhub.addons.config import Period, Quota
 from axonhub.addons.ledgers import Kind, Window, amount, limits
+from axonhub.addons.store.report import Report, table
 from axonhub.addons.store.spending import Owner, Spent
 from axonhub.transformers.json_types import Json
 
@@ -67,6 +69,22 @@ def in_short(state: Standing) -> str:
     ]
     unpriced = f" (+{state.spent.unpriced} unpriced)" if quota.cost_usd is not None and state.spent.unpriced else ""
     return ", ".join(parts) + unpriced + f" {in_period(quota.period)}"
+
+
+def with_quotas(usage: Report, standings: Sequence[Standing]) -> Report:
+    """Sums by key or profile, each row with its quotas; the quotas as a table of their own behind the text's."""
+    rows = cast(Sequence[Mapping[str, Json]], usage.data)
+    data = [
+        {**row, "quotas": [shown(each) for each in standings if row["value"] in (each.owner.value, each.owner.key)]}
+        for row in rows
+    ]
+    if not standings:
+        return replace(usage, data=data)
+    heads = ("key", "profile", "quota", "")
+    lines = [
+        (each.owner.key, each.owner.profile, in_short(each), "used up" if each.exhausted else "") for each in standings
+    ]
+    return replace(usage, data=data, text=f"{usage.text}\n\n{table(heads, lines)}")
 
 
 def figure(kind: Kind, value: Decimal) -> str:

@@ -13,18 +13,19 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 from weakref import WeakSet
 
 from mitmproxy import http
 
 from axonhub.addons.answers import refuse
-from axonhub.addons.config import ApiKey, Config, Quota
+from axonhub.addons.config import Config, Quota
 from axonhub.addons.errors import GatewayError, NotReady, QuotaExceeded
 from axonhub.addons.exchange import Exchange, exchange_of
-from axonhub.addons.ledgers import Ledger, Window, exhausted, window_of
+from axonhub.addons.ledgers import Ledger, Window, window_of
 from axonhub.addons.prices import micro_dollars
+from axonhub.addons.quota_reading import quotas_of, standing
 from axonhub.addons.quota_text import Standing, refusal_text
 from axonhub.addons.settings import Settings
 from axonhub.addons.store.backend import TraceBackend
@@ -87,7 +88,7 @@ class Quotas:
         for owner, quota in [each for key in config.api_keys for each in quotas_of(key)]:
             account = self.account(owner, quota, config)
             if account.known.is_set():
-                yield state_of(account, quota, now_s)
+                yield standing(owner, quota, account.ledger, now_s, len(account.running))
 
     def _accounts_for(self, wanted: Sequence[tuple[Owner, Quota]], config: Config) -> list[Account]:
         found: list[Account] = []
@@ -190,15 +191,6 @@ class Metering:
                 self._quotas.add(owner, exchange.started_s, spent_by(exchange))
 
 
-def quotas_of(key: ApiKey) -> Iterator[tuple[Owner, Quota]]:
-    """All that are set for a key."""
-    if key.quota.limits:
-        yield Owner(key.name), key.quota
-    for profile in key.profiles:
-        if profile.quota.limits:
-            yield Owner(key.name, profile.name), profile.quota
-
-
 def owned_by(exchange: Exchange) -> Iterator[tuple[Owner, Quota]]:
     """Whose usage an exchange's is, limited or not."""
     key, profile = exchange.api_key, exchange.profile
@@ -220,19 +212,9 @@ def spent_by(exchange: Exchange) -> Spent:
     )
 
 
-def state_of(account: Account, quota: Quota, now_s: float) -> Standing:
-    spent = account.ledger.used(now_s)
-    with_running = replace(spent, requests=spent.requests + len(account.running))
-    kind = exhausted(quota, with_running)
-    free_s = account.ledger.free_at(now_s, lambda left: exhausted(quota, left) is None) if kind else None
-    return Standing(account.owner, quota, with_running, account.ledger.window, kind, free_s)
-
-
 def _check(account: Account, quota: Quota, now_s: float) -> None:
     """QuotaExceeded."""
-    spent = account.ledger.used(now_s)
-    if exhausted(quota, replace(spent, requests=spent.requests + len(account.running))) is None:
-        return
-    state = state_of(account, quota, now_s)
-    wait_s = _NEVER_S if state.free_s is None else state.free_s - now_s
-    raise QuotaExceeded(refusal_text(state, now_s), wait_s)
+    now = standing(account.owner, quota, account.ledger, now_s, len(account.running))
+    if now.exhausted is not None:
+        wait_s = _NEVER_S if now.free_s is None else now.free_s - now_s
+        raise QuotaExceeded(refusal_text(now, now_s), wait_s)

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 from axonhub.addons.config import Config
-from axonhub.addons.settings import load
+from axonhub.addons.quota_reading import standings
+from axonhub.addons.quota_text import with_quotas
+from axonhub.addons.settings import load, load_in_force
 from axonhub.addons.store import report
 from axonhub.addons.store.backend import Filter, StoreError
 from axonhub.addons.store.reader import TraceReader
@@ -26,7 +28,11 @@ def trace_show(arguments: argparse.Namespace) -> int:
 
 def usage(arguments: argparse.Namespace) -> int:
     since_s = time.time() - arguments.days * _DAY_S if arguments.days else None
-    return _print(arguments, report.usage(_reader(arguments), arguments.by, since_s))
+    reader = _reader(arguments)
+    shown = report.usage(reader, arguments.by, since_s)
+    if arguments.by in ("key", "profile"):
+        shown = with_quotas(shown, standings(load_in_force(arguments.config)[2].config, reader, time.time()))
+    return _print(arguments, shown)
 
 
 def store_check(arguments: argparse.Namespace) -> int:

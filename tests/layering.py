@@ -70,7 +70,8 @@ TABLE = {
     # What stored requests tell when they are looked at together.
     "analysis": Row(
         "addons.analysis addons.analysis.** addons.ledgers addons.quota_text addons.quota_reading",
-        "hub machinery domain store steps analysis", "orjson pydantic"
+        "hub machinery domain store steps analysis",
+        "orjson pydantic",
     ),
     # Stored requests as files for other programs.
     "exports": Row(

@@ -18,6 +18,7 @@ from axonhub.addons.store.summary import TOKENS, number, whole
 
 type By = Literal["day", "hour", "channel", "model", "key", "profile"]
 
+UNPRICED = "unpriced"
 SHOWN_BODY_BYTES = 2_000
 TIMES: Mapping[By, Step] = {"day": "day", "hour": "hour"}
 
@@ -45,7 +46,7 @@ def trace_list(reader: TraceReader, limit: int, wanted: Filter | None = None) ->
             each.get("key_name"),
             tokens_in(each),
             usage_of(each).get("output"),
-            each.get("cost"),
+            cost(each),
         )
         for each in records
     ]
@@ -107,12 +108,12 @@ def trace_text(trace: Sequence[Record], agents: Mapping[str, Mapping[str, Json]]
             duration(each.get("duration_ms")),
             tokens_in(each),
             usage_of(each).get("output"),
-            each.get("cost"),
+            cost(each),
         )
         for each in trace
     ]
     sums = [
-        (name, sums["requests"], sums["input"], sums["output"], dollars(sums["cost_micro_usd"]))
+        (name, sums["requests"], sums["input"], sums["output"], cost_sum(sums["cost_micro_usd"], sums["unpriced"]))
         for name, sums in agents.items()
     ]
     return (
@@ -131,8 +132,9 @@ def by_agent(trace: Sequence[Record]) -> dict[str, dict[str, Json]]:
         agent["input"] += tokens_in(each)
         agent["output"] += whole(usage_of(each).get("output"))
         agent["cost_micro_usd"] += whole(each.get("cost_micro_usd"))
+        agent["unpriced"] += int(cost(each) == UNPRICED)
     return {
-        name: {field: count[field] for field in ("requests", "input", "output", "cost_micro_usd")}
+        name: {field: count[field] for field in ("requests", "input", "output", "cost_micro_usd", "unpriced")}
         for name, count in sums.items()
     }
 
@@ -158,7 +160,7 @@ def usage_row(sums: Counters) -> tuple[Json, ...]:
         sums.cache_read_tokens,
         sums.cache_write_5m_tokens + sums.cache_write_1h_tokens,
         sums.output_tokens,
-        dollars(sums.cost_micro_usd),
+        cost_sum(sums.cost_micro_usd, sums.unpriced),
         sums.unpriced or "",
     )
 
@@ -245,6 +247,19 @@ def duration(milliseconds: Json) -> str:
 
 def dollars(micro_usd: Json) -> str:
     return f"{number(micro_usd) / 1_000_000:.4f}"
+
+
+def cost(record: Record) -> Json:
+    """What nobody knows the price of did not cost nothing."""
+    known = record.get("cost")
+    return UNPRICED if known is None and usage_of(record) else known
+
+
+def cost_sum(micro_usd: Json, unpriced: Json) -> str:
+    """Of what has a price; that something has none shows, too."""
+    if not unpriced:
+        return dollars(micro_usd)
+    return f"{dollars(micro_usd)} + {UNPRICED}" if micro_usd else UNPRICED
 
 
 def size(count: int) -> str:

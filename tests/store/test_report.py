@@ -94,7 +94,7 @@ def test_show_of_a_trace_sums_by_agent(reader: TraceReader) -> None:
     shown = report.trace_show(reader, "t")
     data = json.loads(json.dumps(shown.data))
 
-    assert data["agents"]["main"] == {"requests": 1, "input": 150, "output": 7, "cost_micro_usd": 2500}
+    assert data["agents"]["main"] == {"requests": 1, "input": 150, "output": 7, "cost_micro_usd": 2500, "unpriced": 0}
     assert data["agents"]["helper"]["requests"] == 1
     assert [each["id"] for each in data["requests"]] == ["req_0", "req_1"]
     assert "helper" in shown.text

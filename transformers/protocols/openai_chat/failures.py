@@ -111,7 +111,9 @@ def write_failure(failure: Failure) -> tuple[int, JsonObject]:
         "message": failure.message,
         "type": type_,
         "param": failure.param,
-        "code": code or _own_code(failure),
+        "code": _own_code(failure)
+        if failure.ours and failure.kind is FailureKind.RATE_LIMIT
+        else code or _own_code(failure),
     }
     return status, {"error": error}
 

@@ -114,7 +114,7 @@ def _code(failure: Failure, kind: FailureKind) -> str | None:
     """The code that clients act on, else the provider's own; one that is a number is a status and says nothing."""
     code = _CODE_OF_MEMBER.get(failure.param or "") or _TOLD[kind][1]
     own = failure.code if failure.code and not failure.code.isdigit() and kind is failure.kind else None
-    return code if kind in _ACTED_ON else own or code
+    return code if kind in _ACTED_ON and not (failure.ours and own) else own or code
 
 
 def _status(failure: Failure, kind: FailureKind) -> int:
