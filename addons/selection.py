@@ -1,8 +1,4 @@
-"""Addon: which channels may serve a request, in which order, and which one comes next.
-
-A channel is a candidate when it is enabled, serves the wanted model, and the profile allows it. Priority groups are
-hard; within one the strategy's scores decide, the highest first. What cools down, has an open breaker or has reached a
-limit comes last, but it comes: no request is left without a try.
+"""Addon: which channels may serve a request (ranking.py), and which of them comes next.
 
 After a failure: another credential of the same channel when that one was refused; else the next channel, at once; and
 only when none is left, one of those already tried, after a pause.
@@ -13,22 +9,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from hashlib import sha256
 
 from mitmproxy import http
 from pydantic import SecretStr
 
 from axonhub.addons.answers import refuse
-from axonhub.addons.channels.credentials import rotated
-from axonhub.addons.channels.registry import channel_types
-from axonhub.addons.channels.serving import upstream_model
-from axonhub.addons.config import Channel
-from axonhub.addons.errors import BadRequest, GatewayError, NoChannel, UnknownModel
-from axonhub.addons.exchange import Attempt, Candidate, Exchange, Pin, Score, exchange_of
+from axonhub.addons.errors import GatewayError
+from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
 from axonhub.addons.explaining import as_header, in_words, wants_explanation
-from axonhub.addons.health import Breaker, Health, Outcome, Vitals
+from axonhub.addons.health import Health, Outcome, Vitals
 from axonhub.addons.provider_quota import QuotaState
-from axonhub.addons.remapping import allows, wanted_model
+from axonhub.addons.ranking import credentials_of, deferral, digest_of, ranked, strategy_of, vitals_of
+from axonhub.addons.remapping import wanted_model
 from axonhub.addons.retrying import (
     SHORT_WAIT_S,
     blames_credential,
@@ -37,9 +29,6 @@ from axonhub.addons.retrying import (
     passing,
     refuses_credential,
 )
-from axonhub.addons.strategies import Facts
-from axonhub.addons.strategies.limits import usage
-from axonhub.addons.strategies.registry import DEFAULT, STRATEGIES
 from axonhub.transformers.hub.failures import Failure
 
 logger = logging.getLogger(__name__)
@@ -124,7 +113,7 @@ class Selection:
         if attempt is None or attempt.failure is None or not blames_credential(attempt.failure):
             return None
         used = _used(exchange, attempt.candidate)
-        fresh = [each for each in _credentials(exchange, attempt.candidate.channel) if _digest(each) not in used]
+        fresh = [each for each in credentials_of(exchange, attempt.candidate.channel) if digest_of(each) not in used]
         return self._armed(exchange, attempt.candidate, fresh, now_s) if fresh else None
 
     def _other_channel(self, exchange: Exchange, now_s: float) -> Candidate | None:
@@ -135,12 +124,12 @@ class Selection:
         if not untried:
             return None
         best = min(untried, key=lambda each: self._is_deferred(exchange, each, now_s))
-        return self._armed(exchange, best, _credentials(exchange, best.channel), now_s)
+        return self._armed(exchange, best, credentials_of(exchange, best.channel), now_s)
 
     def _once_more(self, exchange: Exchange, now_s: float) -> Candidate | None:
         """The best that was tried, when it may do better the next time and need not be waited for long."""
         retry = exchange.config.retry
-        pairs = {(each.candidate.channel.name, _digest(each.candidate.credential)) for each in exchange.attempts}
+        pairs = {(each.candidate.channel.name, digest_of(each.candidate.credential)) for each in exchange.attempts}
         repeated = len(exchange.attempts) - len(pairs)
         if repeated >= retry.max_same_channel_retries or exchange.address.operation == _COUNTING:
             return None
@@ -156,11 +145,13 @@ class Selection:
             tries = _tries(exchange, candidate)
             if tries and (failure := tries[-1].failure) and passing(candidate.channel, failure):
                 refused = {
-                    _digest(each.candidate.credential)
+                    digest_of(each.candidate.credential)
                     for each in tries
                     if each.failure and refuses_credential(each.failure)
                 }
-                usable = [each for each in _credentials(exchange, candidate.channel) if _digest(each) not in refused]
+                usable = [
+                    each for each in credentials_of(exchange, candidate.channel) if digest_of(each) not in refused
+                ]
                 if usable:
                     yield self._armed(exchange, candidate, usable, now_s)
 
@@ -176,7 +167,7 @@ class Selection:
     ) -> Candidate:
         """With the first of the credentials, of which there is at least one, that need not be left alone."""
         name = candidate.channel.name
-        best = min(credentials, key=lambda each: self._restlessness(name, _digest(each), now_s))
+        best = min(credentials, key=lambda each: self._restlessness(name, digest_of(each), now_s))
         return replace(candidate, credential=best, wait_s=0.0)
 
     def _restlessness(self, channel: str, digest: str, now_s: float) -> tuple[float, bool]:
@@ -201,14 +192,14 @@ class Selection:
         found = attempt if attempt and attempt.candidate is candidate else None
         self.health.ended(candidate.channel.name, candidate.model, _outcome(exchange, found), now_s)
         if found and found.quota:
-            self.health.quotas.tell(candidate.channel.name, _digest(candidate.credential), found.quota, now_s)
+            self.health.quotas.tell(candidate.channel.name, digest_of(candidate.credential), found.quota, now_s)
         if found and found.failure and not exchange.canceled:
             self._cool(candidate, found.failure, now_s)
 
     def _cool(self, candidate: Candidate, failure: Failure, now_s: float) -> None:
         wait_s, name = cooling_s(failure), candidate.channel.name
         if wait_s and blames_credential(failure):
-            self.health.cool_credential(name, _digest(candidate.credential), wait_s, now_s)
+            self.health.cool_credential(name, digest_of(candidate.credential), wait_s, now_s)
         elif wait_s:
             self.health.cool(name, wait_s, now_s)
 
@@ -216,51 +207,6 @@ class Selection:
         """The channel where this trace lives; "" when it has none, or too long ago."""
         name, since_s = self._last.get((exchange.trace.trace_id, exchange.wanted_model), ("", 0.0))
         return name if self._clock() - since_s <= exchange.config.load_balance.affinity_ttl_s else ""
-
-
-def strategy_of(exchange: Exchange) -> str:
-    own = exchange.profile.load_balance if exchange.profile else None
-    return own or exchange.config.load_balance.strategy
-
-
-def ranked(exchange: Exchange, home: str, health: Health, now_s: float) -> list[Candidate]:
-    """All candidates, the best first; `home` is the channel where the trace lives. UnknownModel, NoChannel."""
-    found = [_scored(exchange, channel, model, home, health, now_s) for channel, model in _fitting(exchange)]
-    if not found:
-        raise _nothing_fits(exchange)
-    return sorted(found, key=lambda each: (each.deferred, each.channel.priority, -each.total))
-
-
-def _scored(exchange: Exchange, channel: Channel, model: str, home: str, health: Health, now_s: float) -> Candidate:
-    vitals = vitals_of(exchange, channel, model, health, now_s)
-    facts = Facts(channel, vitals, home, _seed(exchange), exchange.stream)
-    strategy = STRATEGIES.get(strategy_of(exchange), STRATEGIES[DEFAULT])
-    scores = tuple(score(facts) for score in strategy)
-    reason = deferral(channel, vitals)
-    if reason:
-        scores += (Score("last", 0.0, reason),)
-    return Candidate(channel, model, scores, bool(reason))
-
-
-def deferral(channel: Channel, vitals: Vitals) -> str:
-    """Why this one comes after all others; "" when it does not."""
-    if vitals.cooling_s:
-        return f"cooling for {vitals.cooling_s:.1f} s"
-    if vitals.breaker is Breaker.OPEN:
-        return f"breaker open, probe in {vitals.probe_in_s:.0f} s"
-    if vitals.quota.state is QuotaState.EXHAUSTED:
-        return vitals.quota.reason
-    used, reason = usage(Facts(channel, vitals))
-    return reason if used >= 1 else ""
-
-
-def vitals_of(exchange: Exchange, channel: Channel, model: str, health: Health, now_s: float) -> Vitals:
-    """A channel cools as long as each of its credentials does."""
-    vitals = health.vitals(channel.name, model, now_s)
-    digests = [_digest(each) for each in _credentials(exchange, channel)]
-    cooling = min(health.credential_cooling_s(channel.name, each, now_s) for each in digests)
-    quota = health.quotas.least_used(channel.name, digests, now_s)
-    return replace(vitals, cooling_s=max(vitals.cooling_s, cooling), quota=quota)
 
 
 def _outcome(exchange: Exchange, attempt: Attempt | None) -> Outcome:
@@ -288,72 +234,9 @@ def _between(start_s: float, end_s: float | None) -> float | None:
     return None if end_s is None else max(0.0, end_s - start_s)
 
 
-def _credentials(exchange: Exchange, channel: Channel) -> list[SecretStr | None]:
-    """At least one; the trace's own first. None: the channel has no key of its own here."""
-    kind = channel_types()[channel.type]
-    if kind.internal or kind.fetch_token or not channel.api_keys:
-        return [None]
-    pinned = exchange.pin.credential if exchange.pin else None
-    return [*rotated(channel.api_keys, _seed(exchange))] if pinned is None else [channel.api_keys[pinned]]
-
-
 def _tries(exchange: Exchange, candidate: Candidate) -> list[Attempt]:
     return [each for each in exchange.attempts if each.candidate.channel.name == candidate.channel.name]
 
 
 def _used(exchange: Exchange, candidate: Candidate) -> set[str]:
-    return {_digest(each.candidate.credential) for each in _tries(exchange, candidate)}
-
-
-def _digest(credential: SecretStr | None) -> str:
-    return sha256(credential.get_secret_value().encode()).hexdigest()[:16] if credential else ""
-
-
-def _seed(exchange: Exchange) -> str:
-    return exchange.trace.trace_id or exchange.id
-
-
-def _fitting(exchange: Exchange) -> Iterator[tuple[Channel, str]]:
-    """The channels that may serve this exchange, with the name that each knows the model by."""
-    if exchange.pin and exchange.pin.channel:
-        yield _pinned(exchange, exchange.pin)
-        return
-    for channel in exchange.config.channels:
-        if channel.status == "enabled" and allows(exchange.profile, channel) and _takes(channel, exchange.stream):
-            model = upstream_model(channel, channel_types()[channel.type], exchange.wanted_model)
-            if model is not None:
-                yield channel, model
-
-
-def _pinned(exchange: Exchange, pin: Pin) -> tuple[Channel, str]:
-    """The one channel of a request from inside, whatever its status. BadRequest, UnknownModel, NoChannel."""
-    channel = next((each for each in exchange.config.channels if each.name == pin.channel), None)
-    if channel is None:
-        raise BadRequest(f"There is no channel {pin.channel[:200]!r}.")
-    if pin.credential is not None and pin.credential >= len(channel.api_keys):
-        raise BadRequest(f"The channel {channel.name!r} has {len(channel.api_keys)} credentials, counted from 0.")
-    model = upstream_model(channel, channel_types()[channel.type], exchange.wanted_model)
-    if model is None:
-        raise UnknownModel(f"The channel {channel.name!r} does not serve the model {exchange.wanted_model[:200]!r}.")
-    if not _takes(channel, exchange.stream):
-        raise NoChannel(f"The channel {channel.name!r} takes no requests that stream.")
-    return channel, model
-
-
-def _takes(channel: Channel, stream: bool) -> bool:
-    return not (channel.policies.stream == "forbid" and stream)
-
-
-def _nothing_fits(exchange: Exchange) -> GatewayError:
-    """404 when no channel knows the model at all, 503 when one does and is disabled."""
-    model = exchange.wanted_model
-    known = [
-        channel
-        for channel in exchange.config.channels
-        if channel.status != "archived" and upstream_model(channel, channel_types()[channel.type], model) is not None
-    ]
-    waiting = [each for each in known if allows(exchange.profile, each)]
-    if not waiting:
-        return UnknownModel(f"No channel serves the model {model[:200]!r}.")
-    reasons = "; ".join(f"{each.name}: {each.disabled_reason or each.status}" for each in waiting[:5])
-    return NoChannel(f"No channel for the model {model[:200]!r} is in use now ({reasons}).")
+    return {digest_of(each.candidate.credential) for each in _tries(exchange, candidate)}

@@ -80,8 +80,8 @@ TABLE = {
     # What the hook modules stand on.
     "ground": Row(
         "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
-        "addons.replies addons.runtime addons.runtime.** addons.settings addons.whole_answers",
-        "hub machinery domain registries channels store steps ground",
+        "addons.ranking addons.replies addons.runtime addons.runtime.** addons.settings addons.whole_answers",
+        "hub machinery domain registries channels strategies store steps ground",
         "h2 mitmproxy orjson pydantic uvicorn",
     ),
     # These meet in the Exchange and in hook order, never by import.

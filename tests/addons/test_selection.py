@@ -11,9 +11,10 @@ from axonhub.addons.config import ApiKey, Channel, Config, Mapping, Profile
 from axonhub.addons.errors import NoChannel, UnknownModel
 from axonhub.addons.exchange import Attempt, Exchange, TraceIds, open_exchange
 from axonhub.addons.health import Health
+from axonhub.addons.ranking import ranked
 from axonhub.addons.remapping import allows, wanted_model
 from axonhub.addons.routes import claim
-from axonhub.addons.selection import Selection, ranked
+from axonhub.addons.selection import Selection
 from axonhub.transformers.hub.failures import Failure, FailureKind
 
 NOW = 5000.0
