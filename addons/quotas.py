@@ -105,22 +105,28 @@ class Quotas:
             self._read(fresh)
         return found
 
+    def read_again(self, account: Account) -> None:
+        """After an answer that did not come: a store that cannot read, or a disk that does not take what is before."""
+        account.ledger = Ledger(account.ledger.window)
+        self._read([account])
+
     def _read(self, fresh: list[Account]) -> None:
         """Asks now, on the loop: between what the store tells and what is added here lies no moment."""
-        now_s, loop = self.clock(), asyncio.get_running_loop()
+        now_s, loop, ledgers = self.clock(), asyncio.get_running_loop(), [each.ledger for each in fresh]
         wants = [Want(each.owner, each.ledger.window.since(now_s), each.ledger.window.step) for each in fresh]
 
         def question(store: TraceBackend) -> None:
             answers = spending(store, wants)
-            loop.call_soon_threadsafe(_take_over, fresh, answers)
+            loop.call_soon_threadsafe(_take_over, fresh, ledgers, answers)
 
         self._store.ask(question)
 
 
-def _take_over(accounts: list[Account], answers: list[Spending]) -> None:
-    for account, answer in zip(accounts, answers, strict=True):
-        account.ledger.add_all(answer)
-        account.known.set()
+def _take_over(accounts: list[Account], ledgers: list[Ledger], answers: list[Spending]) -> None:
+    for account, ledger, answer in zip(accounts, ledgers, answers, strict=True):
+        if account.ledger is ledger:  # else it has been asked for anew meanwhile
+            ledger.add_all(answer)
+            account.known.set()
 
 
 class Admission:
@@ -149,6 +155,9 @@ class Admission:
                 for account, _ in limited:
                     await account.known.wait()
         except TimeoutError:
+            for account, _ in limited:
+                if not account.known.is_set():
+                    self._quotas.read_again(account)
             refuse(flow, exchange, NotReady("What this API key has used so far is not known yet."))
         else:
             self._admit(flow, exchange, limited)

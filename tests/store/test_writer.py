@@ -332,3 +332,36 @@ def test_both_durabilities_store(tmp_path: Path, ack: Any) -> None:
     writer.close(10)
 
     assert ids(TraceReader.open(tmp_path).latest(5)) == ["req_1"]
+
+
+def test_a_question_is_answered_behind_what_was_submitted_before_and_ahead_of_what_comes_later(
+    start: Callable[..., TraceWriter],
+) -> None:
+    disk, answers = FakeDisk(), list[list[object]]()
+    writer = start(disk)
+    disk.gate.clear()
+    writer.submit(Finished({"id": "a"}))
+    assert disk.waiting.wait(10)
+    writer.submit(Finished({"id": "b"}))
+    writer.ask(lambda store: answers.append([each["id"] for each in disk.records]))
+    writer.submit(Finished({"id": "c"}))
+    disk.gate.set()
+
+    assert writer.close(10)
+    assert answers == [["a", "b"]]
+    assert [each["id"] for each in disk.records] == ["a", "b", "c"]
+
+
+def test_a_question_that_fails_costs_no_record(start: Callable[..., TraceWriter]) -> None:
+    disk = FakeDisk()
+    writer = start(disk)
+
+    def failing(store: object) -> None:
+        raise ValueError("cannot be answered")
+
+    writer.ask(failing)
+    writer.submit(Finished({"id": "a"}))
+
+    assert writer.close(10)
+    assert [each["id"] for each in disk.records] == ["a"]
+    assert (writer.stats().lost, writer.stats().crashes) == (0, 1)
