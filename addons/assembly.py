@@ -18,6 +18,7 @@ from axonhub.addons.metrics import Metrics
 from axonhub.addons.outbound import Outbound
 from axonhub.addons.pausing import Pausing
 from axonhub.addons.quotas import Admission, Metering, Quotas
+from axonhub.addons.replays import Replays
 from axonhub.addons.selection import Selection
 from axonhub.addons.settings import Settings
 from axonhub.addons.tracing import Tracing
@@ -59,6 +60,7 @@ def gateway(settings: Settings) -> list[object]:
         CacheWatch(),
         tracing,
         Metering(quotas),
+        Replays(settings, internal.token),
         Draining(settings),
         Greeting(settings),
     ]

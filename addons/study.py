@@ -75,7 +75,8 @@ def stored_trace(reader: TraceReader, name: str) -> tuple[Stored, ...]:
     records = reader.trace(trace_id) if isinstance(trace_id, str) else (record,) if record else ()
     if not records:
         raise CommandFailed(f"there is no trace and no request {name!r}")
-    return tuple(Stored(each, reader.body) for each in records)
+    # A replay is a repetition of what an agent did, and no part of it.
+    return tuple(Stored(each, reader.body) for each in records if not each.get("replay_of"))
 
 
 def command(commands: Commands, name: str, run: object, text: str, *, json: bool = True) -> argparse.ArgumentParser:

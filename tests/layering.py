@@ -77,6 +77,10 @@ TABLE = {
     "exports": Row(
         "addons.exports addons.exports.**", "hub machinery domain store steps analysis exports", "mitmproxy orjson"
     ),
+    # A recorded trace as a provider.
+    "playing": Row("addons.playing addons.playing.**", "hub machinery domain store steps analysis playing", "orjson"),
+    # A request that is sent again.
+    "replaying": Row("addons.replaying", "hub machinery domain store steps analysis", "pydantic"),
     # What the hook modules stand on.
     "ground": Row(
         "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
@@ -88,8 +92,8 @@ TABLE = {
     "hooks": Row(
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
         "addons.greeting addons.quotas "
-        "addons.inbound addons.metrics addons.outbound addons.pausing addons.selection addons.tracing",
-        "hub machinery domain overriding registries channels strategies store steps analysis ground",
+        "addons.inbound addons.metrics addons.outbound addons.pausing addons.replays addons.selection addons.tracing",
+        "hub machinery domain overriding registries channels strategies store steps analysis replaying ground",
         "mitmproxy orjson pydantic",
         apart=2,
     ),
@@ -103,9 +107,10 @@ TABLE = {
     # Puts it together.
     "program": Row(
         "addons.assembly addons.axonhub addons.exporting addons.launch addons.main addons.operations "
-        "addons.records addons.serving addons.study addons.terminal addons.rehearsing",
+        "addons.records addons.serving addons.study addons.terminal addons.rehearsing "
+        "addons.playback_command addons.repeating",
         "hub machinery domain registries channels strategies store steps analysis exports ground hooks surface "
-        "program overriding",
+        "program overriding playing replaying",
         "mitmproxy orjson uvloop",
     ),
 }

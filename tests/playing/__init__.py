@@ -1,0 +1,1 @@
+"""Tests of recorded traces that are played again."""
