@@ -1,27 +1,43 @@
 """The gateway's addons in hook order. For one hook they run from top to bottom."""
 
+import asyncio
+import time
+from collections.abc import Sequence
+
 from mitmproxy import ctx
 from mitmproxy.proxy.layer import NextLayer
 
 from axonhub.addons import demo, failover, inbound
 from axonhub.addons.accounting import Accounting
+from axonhub.addons.admin.application import application
+from axonhub.addons.admin.backroom import Backroom
+from axonhub.addons.admin.idempotency import Once
+from axonhub.addons.announcing import Announcing
 from axonhub.addons.answering import Answering
 from axonhub.addons.authentication import Authentication
 from axonhub.addons.cache_watch import CacheWatch
 from axonhub.addons.catalog import Catalog
 from axonhub.addons.dispatch import use_table
+from axonhub.addons.doorway import Doorway
 from axonhub.addons.draining import Draining
 from axonhub.addons.greeting import Greeting
+from axonhub.addons.health import Health
 from axonhub.addons.inbound import BodyLimit, Inbound
-from axonhub.addons.internal import Internal
+from axonhub.addons.internal import Application, Internal
+from axonhub.addons.live_events import LiveEvents
 from axonhub.addons.metrics import Metrics
 from axonhub.addons.outbound import Outbound
+from axonhub.addons.own_port import listening
 from axonhub.addons.pausing import Pausing
 from axonhub.addons.quotas import Admission, Metering, Quotas
 from axonhub.addons.replays import Replays
+from axonhub.addons.runtime.changes import Changes
 from axonhub.addons.selection import Selection
+from axonhub.addons.sessions import Sessions
 from axonhub.addons.settings import Settings
+from axonhub.addons.throttle import Gate
 from axonhub.addons.tracing import Tracing
+from axonhub.addons.trials import Door, Trial, TrialRequest, tried
 from axonhub.transformers.memory import SignatureMemory
 
 
@@ -35,20 +51,41 @@ class Layer:
         failover.install(data)
 
 
+def administration(
+    settings: Settings, internal: Internal, sessions: Sessions, events: LiveEvents, health: Health
+) -> Application:
+    """The admin API; its store is looked up when it is used, since settings are not open yet."""
+
+    async def try_out(wanted: TrialRequest) -> Sequence[Trial]:
+        config = settings.config
+        channel = next(each for each in config.channels if each.name == wanted.channel)
+        host, port = listening()
+        door = Door(host, port, config.server.base_path, internal.token, config.server.llm_request_timeout_s)
+        return await asyncio.to_thread(tried, wanted, channel, door)
+
+    changes = Changes(lambda: settings.declared, lambda: settings.declared.store.path)
+    room = Backroom(settings, changes, sessions, events, health, try_out, time.monotonic, Once(time.monotonic))
+    return application(room)
+
+
 def gateway(settings: Settings) -> list[object]:
     """A new set of addons around settings that somebody opens before the first request."""
     failover.limits.refuse_headers = inbound.refuse_headers
-    internal = Internal({"demo": demo.application})
+    applications: dict[str, Application] = {"demo": demo.application}
+    internal = Internal(applications)
     selection, memory, tracing = Selection(), SignatureMemory(), Tracing(settings)
     reader = Inbound(settings)
     quotas = Quotas(settings, tracing)
+    sessions, events, gate = Sessions(), LiveEvents(), Gate(settings.is_admin)
+    applications["admin"] = administration(settings, internal, sessions, events, selection.health)
     return [
         settings,
         Layer(),
         internal,
-        Metrics(settings, tracing, quotas),
+        Metrics(settings, tracing, quotas, gate),
+        Doorway(settings, internal, sessions, gate),
         reader,
-        Authentication(settings, internal.token),
+        Authentication(settings, internal.token, gate),
         BodyLimit(),
         Catalog(),
         Admission(quotas),
@@ -61,6 +98,7 @@ def gateway(settings: Settings) -> list[object]:
         tracing,
         Metering(quotas),
         Replays(settings, internal.token),
+        Announcing(events),
         Draining(settings),
         Greeting(settings),
     ]

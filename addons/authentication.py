@@ -19,6 +19,7 @@ from axonhub.addons.header_fields import values, without
 from axonhub.addons.pinning import read_pin, shown_token, without_pin
 from axonhub.addons.routes import takes_key_in_query
 from axonhub.addons.settings import Settings
+from axonhub.addons.throttle import Gate
 
 _HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key", b"proxy-authorization")
 _MAX_KEY_LENGTH = 1024
@@ -26,8 +27,8 @@ _NO_PROFILE = "-"
 
 
 class Authentication:
-    def __init__(self, settings: Settings, process_token: SecretStr) -> None:
-        self._settings, self._process_token = settings, process_token
+    def __init__(self, settings: Settings, process_token: SecretStr, gate: Gate) -> None:
+        self._settings, self._process_token, self._gate = settings, process_token, gate
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         keys, in_query = _take_header_keys(flow.request), _take_query_keys(flow.request)
@@ -38,16 +39,16 @@ class Authentication:
         keys += in_query if takes_key_in_query(exchange.path) else []
         try:
             if pin:
-                self._take_pin(exchange, pin)
+                self._take_pin(exchange, pin, flow.client_conn.peername[0])
             else:
                 exchange.api_key = self._authenticated(keys)
                 exchange.profile = self._settings.active_profile(exchange.api_key)
         except GatewayError as error:
             refuse(flow, exchange, error)
 
-    def _take_pin(self, exchange: Exchange, told: dict[str, str]) -> None:
+    def _take_pin(self, exchange: Exchange, told: dict[str, str], address: str) -> None:
         """Forbidden without one of the two tokens; BadRequest for a name that there is not."""
-        if not self._is_inside(shown_token(told)):
+        if not self._is_inside(shown_token(told), address):
             raise Forbidden("Pins (x-axonhub-pin-…) are for requests from inside: the admin token is needed.")
         pin = exchange.pin = read_pin(told)
         if pin.key:
@@ -56,9 +57,9 @@ class Authentication:
         elif pin.profile not in ("", _NO_PROFILE):
             raise BadRequest("x-axonhub-pin-profile needs x-axonhub-pin-key: a profile is a key's.")
 
-    def _is_inside(self, token: str) -> bool:
+    def _is_inside(self, token: str, address: str) -> bool:
         own = self._process_token.get_secret_value().encode()
-        return hmac.compare_digest(own, token.encode("utf-8", "surrogateescape")) or self._settings.is_admin(token)
+        return hmac.compare_digest(own, token.encode("utf-8", "surrogateescape")) or self._gate.opens(address, token)
 
     def _named(self, exchange: Exchange, name: str) -> ApiKey:
         found = next((each for each in exchange.config.api_keys if each.name == name), None)

@@ -224,6 +224,8 @@ class Exchange:
             told["x-axonhub-attempts"] = str(len(self.attempts))
         if self.explanation:
             told["x-axonhub-debug"] = self.explanation
+        if self.pin and self.failure:
+            told["x-axonhub-failure"] = self.failure.kind.value
         if self.losses:
             told["x-axonhub-loss"] = ", ".join(dict.fromkeys(loss.path for loss in self.losses))[:1000]
         return {name: value.encode("ascii", "replace").decode() for name, value in told.items()}

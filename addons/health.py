@@ -149,6 +149,10 @@ class Health:
             probe_in_s=max(0.0, (service.probe_from_s or 0.0) - now_s),
         )
 
+    def known(self) -> list[tuple[str, str]]:
+        """Channels and models of which anything is known."""
+        return sorted(self._services)
+
     def began(self, channel: str, model: str, now_s: float) -> None:
         """A try goes out. Must be followed by `ended`, whatever becomes of it."""
         account = _entry(self._accounts, channel, Account)

@@ -18,7 +18,7 @@ from axonhub.addons.decoding import decoded
 from axonhub.addons.errors import BadRequest, GatewayError, HeadersTooLarge, TooLarge
 from axonhub.addons.exchange import Exchange, exchange_of, open_exchange
 from axonhub.addons.header_fields import by_name
-from axonhub.addons.routes import claim, nearest
+from axonhub.addons.routes import claim, inside, is_admin, nearest
 from axonhub.addons.settings import Settings
 from axonhub.addons.trace_ids import trace_ids
 from axonhub.transformers.json_types import JsonObject
@@ -36,7 +36,9 @@ class Inbound:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if flow.response:
             return
-        path = _path(flow.request, self._settings.config.server.base_path)
+        path = inside(flow.request.path, self._settings.config.server.base_path)
+        if is_admin(path):
+            return
         if (flow.request.method, path) in _PUBLIC:
             flow.response = self._health()
             return
@@ -66,7 +68,7 @@ class Inbound:
 
     async def reread(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """After somebody changed the request. GatewayError, with the exchange half changed."""
-        path = _path(flow.request, exchange.config.server.base_path)
+        path = inside(flow.request.path, exchange.config.server.base_path)
         if path != exchange.path:
             exchange.address = claim(flow.request.method, path, by_name(flow.request.headers.fields))
         exchange.path, exchange.request = path, None
@@ -107,13 +109,6 @@ def refuse_headers(first_line: bytes) -> bytes:
     content = answer.content or b""
     head = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(content)}\r\nconnection: close\r\n\r\n".encode() + content
-
-
-def _path(request: http.Request, base_path: str) -> str:
-    path = request.path.partition("?")[0].partition("#")[0]
-    inside = path == base_path or path.startswith(f"{base_path}/")
-    path = path.removeprefix(base_path) if base_path and inside else path
-    return path.rstrip("/") or "/"
 
 
 async def _read(exchange: Exchange, request: http.Request) -> None:

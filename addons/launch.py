@@ -61,8 +61,9 @@ def missing_flags(config: Config, arguments: Sequence[str]) -> list[str]:
 
 
 def quiet_options(config: Config) -> dict[str, object]:
-    """Options that hold from now on. mitmweb's are changed only where they are still mitmproxy's own."""
-    options: dict[str, object] = {"connection_strategy": "lazy"}
+    """Options that hold from now on; mitmweb's only where they are still mitmproxy's own."""
+    # The doorway asks by which name we were called.
+    options: dict[str, object] = {"connection_strategy": "lazy", "keep_host_header": True}
     if "web_port" in ctx.options:
         web = config.inspection
         if not ctx.options.has_changed("web_columns"):

@@ -13,6 +13,7 @@ from axonhub.addons.ledgers import amount, limits
 from axonhub.addons.quota_text import Standing
 from axonhub.addons.settings import Settings
 from axonhub.addons.store.writer import Stats
+from axonhub.addons.throttle import Gate
 
 PATH = "/metrics"
 _TEXT = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
@@ -31,8 +32,8 @@ class Limited(Protocol):
 
 
 class Metrics:
-    def __init__(self, settings: Settings, measured: Measured, limited: Limited) -> None:
-        self._settings, self._measured, self._limited = settings, measured, limited
+    def __init__(self, settings: Settings, measured: Measured, limited: Limited, gate: Gate) -> None:
+        self._settings, self._measured, self._limited, self._gate = settings, measured, limited, gate
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Runs before Inbound, which knows no such address."""
@@ -41,7 +42,7 @@ class Metrics:
         if path != config.server.base_path + PATH or flow.request.method != "GET" or not config.metrics.enabled:
             return
         shown = flow.request.headers.get("authorization", "").removeprefix("Bearer ")
-        if config.metrics.public or self._settings.is_admin(shown):
+        if config.metrics.public or self._gate.opens(flow.client_conn.peername[0], shown):
             flow.response = http.Response.make(200, "".join(self._lines()).encode(), _TEXT)
         else:
             flow.response = http.Response.make(401, b"The admin token is needed.\n", {"www-authenticate": "Bearer"})

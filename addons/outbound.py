@@ -71,7 +71,8 @@ class Outbound:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
         exchange = exchange_of(flow)
         if exchange is None:
-            flow.response = flow.response or http.Response.make(502, b"no gateway")
+            if failover.last_try(flow) is None and flow.response is None:
+                flow.response = http.Response.make(502, b"no gateway")
             return
         while flow.response is None:
             candidate = self._chooser.next(exchange)

@@ -68,6 +68,19 @@ def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
     raise WrongMethod(f"{path[:200]!r} takes {allowed}, not {method[:20]}.", allowed)
 
 
+def inside(path: str, base_path: str) -> str:
+    """A request's path without its query, the base path and a slash at the end."""
+    path = path.partition("?")[0].partition("#")[0]
+    within = path == base_path or path.startswith(f"{base_path}/")
+    path = path.removeprefix(base_path) if base_path and within else path
+    return path.rstrip("/") or "/"
+
+
+def is_admin(path: str) -> bool:
+    """Admin API and console: another door than that of the callers."""
+    return path == "/admin" or path.startswith("/admin/")
+
+
 def takes_key_in_query(path: str) -> bool:
     """Gemini's clients may show their key as `?key=`; on any other path a query is no place for one."""
     return _GEMINI_PATHS.match(path) is not None

@@ -39,7 +39,7 @@ async def _serve(settings: Settings, verbose: bool) -> int:
     use_table(master.addons)
     chain = (TermLog(), Proxyserver(), *gateway(settings), NextLayer(), TlsConfig(), ErrorCheck())
     master.addons.add(*chain)
-    opts.update(connection_strategy="lazy", termlog_verbosity="debug" if verbose else "info")
+    opts.update(connection_strategy="lazy", keep_host_header=True, termlog_verbosity="debug" if verbose else "info")
     _keep_what_is_there()
     await master.run()
     return 0

@@ -84,7 +84,8 @@ TABLE = {
     # What the hook modules stand on.
     "ground": Row(
         "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
-        "addons.ranking addons.replies addons.runtime addons.runtime.** addons.settings addons.whole_answers",
+        "addons.ranking addons.replies addons.runtime addons.runtime.** addons.settings addons.whole_answers "
+        "addons.live_events addons.own_port addons.sessions addons.throttle addons.trials",
         "hub machinery domain registries channels strategies store steps ground",
         "h2 mitmproxy orjson pydantic uvicorn",
     ),
@@ -92,16 +93,18 @@ TABLE = {
     "hooks": Row(
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
         "addons.greeting addons.quotas "
-        "addons.inbound addons.metrics addons.outbound addons.pausing addons.replays addons.selection addons.tracing",
+        "addons.inbound addons.metrics addons.outbound addons.pausing addons.replays addons.selection addons.tracing "
+        "addons.announcing addons.doorway",
         "hub machinery domain overriding registries channels strategies store steps analysis replaying ground",
         "mitmproxy orjson pydantic",
         apart=2,
     ),
     # What a person sees and does.
     "surface": Row(
+        "addons.admin addons.admin.** "
         "addons.commands addons.console addons.console.** addons.inspection addons.views addons.views.**",
         "hub machinery domain registries channels strategies store steps ground overriding",
-        "jinja2 mitmproxy orjson pydantic",
+        "fastapi jinja2 mitmproxy orjson pydantic starlette",
         apart=2,
     ),
     # Puts it together.

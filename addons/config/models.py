@@ -40,6 +40,8 @@ class Admin(Section):
 
     token: SecretStr = SecretStr("")
     """For `/admin` and `/metrics`. Empty: made at first start and kept in the store's folder."""
+    allowed_hosts: tuple[Name, ...] = ()
+    """Names under which `/admin` may be called, beside addresses, `localhost` and `server.host`."""
 
 
 class Server(Section):

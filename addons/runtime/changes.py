@@ -68,7 +68,9 @@ def read(declared: Config, state: merging.State, secrets: Mapping[str, str]) -> 
 
 
 class Changes:
-    def __init__(self, declared: Callable[[], Config], folder: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, declared: Callable[[], Config], folder: Callable[[], Path], clock: Callable[[], float] = time.time
+    ) -> None:
         """`declared` gives config.yml as it is now, without what was made at run time."""
         self._declared, self._folder, self._clock = declared, folder, clock
 
@@ -76,7 +78,7 @@ class Changes:
         def edited(values: dict[str, Json], secrets: MutableMapping[str, str]) -> T:
             return edit(Desk(self._declared(), values, secrets, self._clock()))
 
-        return RuntimeState(self._folder).update(edited)
+        return RuntimeState(self._folder()).update(edited)
 
     # -- API keys
 

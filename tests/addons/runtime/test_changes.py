@@ -35,7 +35,7 @@ GUIDE = {
 
 @pytest.fixture
 def changes(tmp_path: Path) -> Changes:
-    return Changes(lambda: DECLARED, tmp_path)
+    return Changes(lambda: DECLARED, lambda: tmp_path)
 
 
 def now(folder: Path, declared: Config = DECLARED) -> InForce:

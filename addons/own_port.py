@@ -1,0 +1,15 @@
+"""Where this very gateway listens, for requests that it sends to itself."""
+
+from mitmproxy import ctx
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+def listening() -> tuple[str, int]:
+    """Host and port to call. RuntimeError before it listens."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    addresses = [each for server in proxyserver.servers for each in server.listen_addrs] if proxyserver else []
+    if not addresses:
+        raise RuntimeError("the gateway does not listen yet")
+    host, port = addresses[0][:2]
+    return _EVERYWHERE.get(host, host), port
