@@ -170,7 +170,7 @@ def _pipe(
     def on_first_event() -> None:
         attempt.first_event_s = exchange.first_byte_s = time.time()
 
-    if not attempt.converted and decode is None:
+    if not attempt.converted:
         writer = attempt.protocol.stream_writer(bare_reply(exchange))
         ends_early = dialect_of(attempt.candidate.channel, kind, attempt.candidate.model).omits_terminator
         return PassThrough(
@@ -180,6 +180,7 @@ def _pipe(
             omits_terminator=ends_early,
             hides=_hidden(attempt),
             refuses_empty=refuses_empty,
+            decode=decode,
         )
     reply = replace(reply_of(exchange), estimated_input_tokens=estimate)
     writer = exchange.address.protocol.stream_writer(reply)

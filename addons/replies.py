@@ -44,7 +44,11 @@ def stream_type(exchange: Exchange) -> str:
 def stream_headers(provider: http.Headers, exchange: Exchange, attempt: Attempt) -> Fields:
     """Without what says how the body is framed."""
     fields = without(forwarded_headers(provider, attempt), (b"cache-control",))
-    kind = ((b"content-type", stream_type(exchange).encode()),) if attempt.converted else ()
+    # A stream in another framing than the client's has become one of the client's own.
+    foreign = not provider.get("content-type", "").lower().startswith(EVENT_STREAM) and not exchange.json_array
+    kind: Fields = ()
+    if attempt.converted or foreign:
+        fields, kind = without(fields, (b"content-type",)), ((b"content-type", stream_type(exchange).encode()),)
     return (*fields, *kind, (b"cache-control", b"no-cache"), *own_headers(exchange))
 
 

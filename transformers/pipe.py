@@ -35,6 +35,12 @@ _CUT: Final = Failure(FailureKind.NETWORK, "The provider's stream ended before i
 type Decode = Callable[[bytes], bytes]
 
 
+class Alone(bytes):
+    """A piece that leaves in a write of its own: Google's JavaScript SDK sees an error only where nothing stands before it
+    in what it reads at once.
+    """
+
+
 def unreadable(error: ProtocolError) -> Failure:
     return Failure(FailureKind.SERVER, f"The provider's stream is not readable: {error}"[:2000])
 
@@ -136,7 +142,8 @@ class Conversion:
                 break
             self._take(event)
             if not self.rejected:
-                chunks.append(self._writer.write(event))
+                told = self._writer.write(event)
+                chunks.append(Alone(told) if isinstance(event, Failed) else told)
         sent = [chunk for chunk in chunks if chunk]
         for chunk in sent:
             self._sent.add(chunk)
@@ -184,7 +191,7 @@ class Conversion:
             logger.exception("a stream writer failed at the end")
             tail = b""
         self._sent.add(tail)
-        return [tail] if tail else []
+        return [Alone(tail)] if tail else []
 
 
 class PassThrough:
@@ -206,8 +213,11 @@ class PassThrough:
         kept_bytes: int = KEPT_BYTES,
         hides: Callable[[SseEvent], bool] | None = None,
         refuses_empty: bool = False,
+        decode: Decode | None = None,
     ) -> None:
         """`omits_terminator`: this provider is known to end a stream without saying that it is complete.
+
+        `decode`: undoes a framing or an encoding that the client does not know; what is inside passes untouched.
 
         `hides`: events that the client did not ask for; then only whole events pass. `refuses_empty`: as above.
         """
@@ -220,6 +230,7 @@ class PassThrough:
         self._protocol, self._writer, self._on_commit = protocol, writer, on_commit
         self._omits_terminator, self._done = omits_terminator, False
         self._blind = False
+        self._decode = decode
         self._decoder = SseDecoder()
         self._received = Kept(kept_bytes)
         self._sieve = Sieve(hides) if hides else None
@@ -246,9 +257,30 @@ class PassThrough:
         return (self._sifted if self._sieve else self._received).content + self._added
 
     def feed(self, piece: bytes) -> list[bytes]:
+        if self._decode is None:
+            return self._fed(piece)
+        try:
+            plain = self._decode(piece)
+        except ProtocolError as error:
+            return self._undecodable(unreadable(error))
+        except Exception:  # as above: an error here would leave the client hanging
+            logger.exception("a stream could not be decoded")
+            return self._undecodable(Failure(FailureKind.SERVER, "The provider's stream could not be decoded."))
+        return self._fed(plain)
+
+    def _fed(self, piece: bytes) -> list[bytes]:
         self._received.add(piece)
         self._guarded(lambda: self._look(self._decoder.feed(piece)))
         return self._passed(self._sieve.feed(piece) if self._sieve else piece)
+
+    def _undecodable(self, failure: Failure) -> list[bytes]:
+        """Nothing that follows can be read either."""
+        self._decode = _nothing
+        if self.committed:
+            return self._cut_off(failure)
+        self.rejected = True
+        self.fold.add(Failed(failure))
+        return []
 
     def finish(self) -> list[bytes]:
         self._guarded(lambda: self._look(self._decoder.flush()))
@@ -278,7 +310,7 @@ class PassThrough:
             return []  # the provider has told of one itself
         self.fold.add(Failed(failure))
         self._guarded(lambda: self._add_end(failure))
-        return [self._added]
+        return [Alone(self._added)]
 
     def _add_end(self, failure: Failure) -> None:
         torn = b"" if self._between_events() else b"\n\n"
@@ -355,6 +387,10 @@ class PassThrough:
             return list(self._protocol.skim(sse_event))
         except ProtocolError:
             return ()  # the client sees the bytes as they are; only our count misses this event
+
+
+def _nothing(piece: bytes) -> bytes:
+    return b""
 
 
 def _is_ping(sse_event: SseEvent) -> bool:

@@ -53,7 +53,7 @@ def bedrock_body(outgoing: Outgoing, aws: Aws) -> JsonObject:
         document.pop(moved, None)
     document["anthropic_version"] = aws.anthropic_version
     asked = [each.strip() for each in outgoing.headers.get("anthropic-beta", "").split(",")]
-    if betas := [each for each in asked if each]:
+    if betas := [each for each in asked if each and aws.takes_beta(each)]:
         document["anthropic_beta"] = [*betas]
     return document
 

@@ -1,4 +1,4 @@
-"""The channel types by name: the rows, and every module here that defines a `CHANNEL_TYPE` of its own."""
+"""The channel types by name: the rows, and every module here that defines a `CHANNEL_TYPE`, or `CHANNEL_TYPES`."""
 
 import pkgutil
 from collections.abc import Mapping
@@ -15,7 +15,9 @@ from axonhub.addons.channels.rows import ROWS
 def channel_types() -> Mapping[str, ChannelType]:
     found = {row.name: row for row in ROWS}
     for module in pkgutil.iter_modules(channels.__path__):
-        own = getattr(import_module(f"{channels.__name__}.{module.name}"), "CHANNEL_TYPE", None)
-        if isinstance(own, ChannelType):
-            found[own.name] = own
+        loaded = import_module(f"{channels.__name__}.{module.name}")
+        own = getattr(loaded, "CHANNEL_TYPE", None)
+        found |= {
+            each.name: each for each in (own, *getattr(loaded, "CHANNEL_TYPES", ())) if isinstance(each, ChannelType)
+        }
     return MappingProxyType(found)

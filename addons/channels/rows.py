@@ -24,6 +24,7 @@ ROWS: tuple[ChannelType, ...] = (
         _RESPONSES,
         "https://api.openai.com/v1",
         dialect=dialects.RESPONSES,
+        counts_tokens=True,
         native_dialect=True,
         title="OpenAI Responses",
     ),

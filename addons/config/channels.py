@@ -7,7 +7,6 @@ from pydantic import Field, JsonValue, SecretStr, field_validator, model_validat
 from axonhub.addons.config.callers import Mapping
 from axonhub.addons.config.section import Section, Switch
 from axonhub.addons.config.values import (
-    LONGEST_MATCHED_NAME,
     HeaderName,
     LoopbackUrl,
     Name,
@@ -16,7 +15,7 @@ from axonhub.addons.config.values import (
     Status,
     Url,
     compile_pattern,
-    is_exact,
+    names_match,
     strip_credentials,
 )
 
@@ -188,6 +187,11 @@ class Aws(Section):
     """Of temporary credentials."""
     anthropic_version: Name = "bedrock-2023-05-31"
     """What the body states."""
+    refused_betas: tuple[Pattern, ...] = ()
+    """Betas of clients that Bedrock does not know and that are left out: exact names, or regexes of whole names."""
+
+    def takes_beta(self, name: str) -> bool:
+        return not any(names_match(each, name) for each in self.refused_betas)
 
 
 class Gcp(Section):
@@ -234,9 +238,7 @@ class ModelDialect(Section):
     _check_flags = field_validator("dialect", mode="before")(check_flags)
 
     def fits(self, model: str) -> bool:
-        if is_exact(self.models) or len(model) > LONGEST_MATCHED_NAME:
-            return model == self.models
-        return model == self.models or compile_pattern(self.models).fullmatch(model) is not None
+        return names_match(self.models, model)
 
 
 class ChannelSettings(Section):

@@ -76,6 +76,15 @@ def is_exact(text: str) -> bool:
     return METACHARACTERS.isdisjoint(text)
 
 
+def names_match(pattern: str, name: str) -> bool:
+    """Is `name` what an operator wrote, word for word or as a regex of the whole name?"""
+    if pattern == name:
+        return True
+    if is_exact(pattern) or len(name) > LONGEST_MATCHED_NAME:
+        return False
+    return compile_pattern(pattern).fullmatch(name) is not None
+
+
 @lru_cache(maxsize=8192)
 def compile_pattern(text: str) -> re.Pattern[str]:
     """A regex that cannot run away: a caller chooses the text that it is tried on, and Python's engine backtracks.

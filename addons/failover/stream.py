@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from logging import DEBUG
 from math import inf
 from typing import Protocol
 
@@ -45,6 +46,7 @@ from axonhub.addons.failover.names import (
 )
 from axonhub.addons.failover.twins import twin
 from axonhub.transformers.hub.failures import Failure, FailureKind
+from axonhub.transformers.pipe import Alone
 
 type Commands = layer.CommandGenerator[None]
 
@@ -400,6 +402,9 @@ class GatewayStream(HttpStream):
         now = self.gateway.clock()
         for chunk in filter(None, chunks):
             self.quiet_since = now
+            if isinstance(chunk, Alone):
+                # Whatever is no bytes makes the outbox send what it has.
+                yield commands.Log("the client's stream ends with an error", DEBUG)
             yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
         if self.pipe.progress != self.progress:
             self.progress = self.pipe.progress

@@ -30,6 +30,8 @@ class Peer:
     connection: Connection
     name: str
     heard: bytes = b""
+    writes: list[bytes] = field(default_factory=list)
+    """The same, as it left."""
     closed: bool = False
     """The layer closed the connection."""
     stopped: bool = False
@@ -171,6 +173,7 @@ class Playbook:
                 self._opening.append(command)
             case commands.SendData():
                 self._peers[command.connection].heard += command.data
+                self._peers[command.connection].writes.append(command.data)
             case commands.CloseConnection():
                 self._close(command)
             case commands.RequestWakeup():

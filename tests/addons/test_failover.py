@@ -20,6 +20,7 @@ from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, last_try
 from axonhub.addons.failover.sockets import HandlerSockets
 from axonhub.addons.failover.stream import discreet
 from axonhub.transformers.hub.failures import Failure
+from axonhub.transformers.pipe import Alone
 from tests.addons.playbook import Peer, Playbook
 
 CREDENTIAL = "sk-of-the-channel"
@@ -65,6 +66,9 @@ class LinePipe:
             elif line == b"begin":
                 self.begun = True
                 shown.append(b"BEGIN\n")
+            elif line == b"fail":
+                self.closed = True
+                shown.append(Alone(b"(failed)"))
             elif line != b"ping":
                 self.committed = True
                 self.progress += 1
@@ -409,6 +413,16 @@ def test_trailers_of_a_request_are_passed_over():
     book.opens("a").says(OK)
 
     assert book.client.heard == OK.encode()
+
+
+def test_case_093_an_error_leaves_in_a_write_of_its_own():
+    """Google's JavaScript SDK passes over an error that it reads together with what came before."""
+    book, _ = asked("a")
+    book.opens("a").says(STREAM + chunk("one") + chunk("two fail"))
+
+    *_, before, error = book.client.writes
+    assert before.endswith(b"TWO\n\r\n")
+    assert error.startswith(b"8\r\n(failed)\r\n")
 
 
 def test_upstream_dies_in_mid_stream():

@@ -10,7 +10,7 @@ from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.events import Event
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.requests import Request
-from axonhub.transformers.pipe import Conversion, Decode, PassThrough
+from axonhub.transformers.pipe import Alone, Conversion, Decode, PassThrough
 from axonhub.transformers.protocol import Reply, StreamReader, StreamWriter, Undo, Unreadable
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.sse import SseDecoder, SseEvent
@@ -451,3 +451,60 @@ def test_broken_encoding_is_refused():
     assert pipe.rejected
     assert pipe.failure is not None
     assert "not gzip" in pipe.failure.message
+
+
+def unframed(piece: bytes) -> bytes:
+    """As an upstream's framing that marks each piece; `!` breaks it."""
+    if piece.startswith(b"!"):
+        raise Unreadable("broken frame")
+    return piece[1:]
+
+
+def test_a_framing_is_undone_and_what_is_inside_passes_untouched():
+    commits = Commits()
+    pipe = PassThrough(ANTHROPIC, ANTHROPIC.stream_writer(reply()), commits, decode=unframed)
+
+    assert pipe.feed(b"#" + WHOLE) == [WHOLE]
+    assert pipe.finish() == []
+    assert (commits.count, pipe.provider_bytes, pipe.failure) == (1, WHOLE, None)
+
+
+def test_a_framing_that_breaks_ends_the_stream_in_its_protocol():
+    pipe = PassThrough(ANTHROPIC, ANTHROPIC.stream_writer(reply()), Commits(), decode=unframed)
+    pipe.feed(b"#" + b"".join([START, *TEXT]))
+
+    tail = b"".join([*pipe.feed(b"!"), *pipe.feed(b"#more"), *pipe.finish()])
+
+    assert tail.startswith(b"event: error\n")
+    assert tail.count(b"event:") == 1
+    assert pipe.failure is not None and "broken frame" in pipe.failure.message
+
+
+@pytest.mark.parametrize("fault", [Unreadable("broken frame"), KeyError("ours")])
+def test_a_framing_that_breaks_at_once_is_no_answer(fault: Exception):
+    def broken(piece: bytes) -> bytes:
+        raise fault
+
+    pipe = PassThrough(ANTHROPIC, ANTHROPIC.stream_writer(reply()), Commits(), decode=broken)
+
+    assert pipe.feed(b"x") == []
+    assert pipe.rejected
+
+
+def test_case_093_an_error_stands_alone_among_the_pieces():
+    gemini = discovered()["gemini/generate_content"]
+    pipe = Conversion(CHAT.stream_reader(Dialect(), Undo()), gemini.stream_writer(reply()), Commits())
+    *before, error = pipe.feed(chat({"content": "Hello"}) + data({"error": {"message": "Overloaded"}}))
+
+    assert b"Hello" in b"".join(before)
+    assert isinstance(error, Alone)
+    assert json.loads(error)["error"]["code"] == 503
+    assert not any(isinstance(each, Alone) for each in before)
+
+
+@pytest.mark.parametrize("convert", [True, False])
+def test_the_end_of_a_stream_that_broke_stands_alone(convert: bool):
+    pipe = conversion() if convert else through()
+    pipe.feed(chat({"content": "Hello"}) if convert else b"".join([START, *TEXT]))
+
+    assert isinstance(pipe.abort(GONE)[-1], Alone)
