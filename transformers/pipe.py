@@ -36,8 +36,8 @@ type Decode = Callable[[bytes], bytes]
 
 
 class Alone(bytes):
-    """A piece that leaves in a write of its own: Google's JavaScript SDK sees an error only where nothing stands before it
-    in what it reads at once.
+    """A piece that leaves in a write of its own: Google's JavaScript SDK sees an error only where it reads nothing else
+    at once.
     """
 
 
