@@ -82,7 +82,7 @@ def gateway(settings: Settings) -> list[object]:
         settings,
         Layer(),
         internal,
-        Metrics(settings, tracing, quotas, gate),
+        Metrics(settings, tracing, quotas, gate, selection),
         Doorway(settings, internal, sessions, gate),
         reader,
         Authentication(settings, internal.token, gate),

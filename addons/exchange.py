@@ -120,6 +120,10 @@ class Attempt:
     quota: ProviderQuota | None = None
     """What the answer tells of the account's allowance; None: nothing."""
     failure: Failure | None = None
+    consequence: str = ""
+    """What the failure led to, beside the next try: something was taken out of use."""
+    queued_s: float = 0.0
+    """How long the try waited for its channel to have room."""
     first_event_s: float | None = None
     ended_s: float | None = None
 

@@ -153,6 +153,10 @@ class Health:
         """Channels and models of which anything is known."""
         return sorted(self._services)
 
+    def breakers(self, channel: str, now_s: float) -> dict[str, Breaker]:
+        """By model that was ever asked of this channel, as far as that is remembered."""
+        return {model: _breaker(each, now_s) for (name, model), each in self._services.items() if name == channel}
+
     def began(self, channel: str, model: str, now_s: float) -> None:
         """A try goes out. Must be followed by `ended`, whatever becomes of it."""
         account = _entry(self._accounts, channel, Account)

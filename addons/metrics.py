@@ -9,6 +9,8 @@ from typing import Protocol
 
 from mitmproxy import http
 
+from axonhub.addons.channel_state import ChannelState, prometheus_lines
+from axonhub.addons.config import Config
 from axonhub.addons.ledgers import amount, limits
 from axonhub.addons.quota_text import Standing
 from axonhub.addons.settings import Settings
@@ -31,9 +33,14 @@ class Limited(Protocol):
     def states(self) -> Iterable[Standing]: ...
 
 
+class Watched(Protocol):
+    def states(self, config: Config) -> list[ChannelState]: ...
+
+
 class Metrics:
-    def __init__(self, settings: Settings, measured: Measured, limited: Limited, gate: Gate) -> None:
-        self._settings, self._measured, self._limited, self._gate = settings, measured, limited, gate
+    def __init__(self, settings: Settings, measured: Measured, limited: Limited, gate: Gate, watched: Watched) -> None:
+        self._settings, self._measured, self._limited = settings, measured, limited
+        self._gate, self._watched = gate, watched
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Runs before Inbound, which knows no such address."""
@@ -50,6 +57,7 @@ class Metrics:
     def _lines(self) -> Iterator[str]:
         yield from _metric("axonhub_requests_running", "gauge", self._measured.running_requests)
         yield from _quotas(self._limited.states())
+        yield from prometheus_lines(self._watched.states(self._settings.config))
         if (stats := self._measured.store_stats()) is None:
             return
         for field in fields(stats):

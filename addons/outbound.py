@@ -8,7 +8,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from typing import Protocol
@@ -59,6 +60,7 @@ _PASSES_WITH_TIME = (FailureKind.RATE_LIMIT, FailureKind.OVERLOADED)
 
 
 class Chooser(Protocol):
+    async def room(self, exchange: Exchange, left: Callable[[], asyncio.Event]) -> float: ...
     def next(self, exchange: Exchange) -> Candidate | None: ...
     def retry_after_s(self, exchange: Exchange) -> float | None: ...
 
@@ -75,17 +77,18 @@ class Outbound:
                 flow.response = http.Response.make(502, b"no gateway")
             return
         while flow.response is None:
+            queued_s = await self._chooser.room(exchange, partial(failover.departure, flow))
             candidate = self._chooser.next(exchange)
-            if candidate and candidate.wait_s:
-                await asyncio.sleep(candidate.wait_s)
+            if await _has_left(flow, candidate.wait_s if candidate else 0.0):
+                return
             if exchange.address.operation == "count_tokens" and not _has_counter(exchange, candidate):
                 await _count(flow, exchange, candidate)
             elif candidate is None:
                 _give_up(flow, exchange, self._chooser.retry_after_s(exchange))
-            elif await self._aimed(flow, exchange, candidate):
+            elif await self._aimed(flow, exchange, candidate, queued_s):
                 return
 
-    async def _aimed(self, flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate) -> bool:
+    async def _aimed(self, flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate, queued_s: float) -> bool:
         """False when this channel cannot say what the client asks; the attempt holds why."""
         kind = channel_types()[candidate.channel.type]
         protocol, converted = spoken(kind, exchange.address.protocol)
@@ -94,7 +97,7 @@ class Outbound:
         else:
             passes = may_pass(exchange.body, dialect_of(candidate.channel, kind, candidate.model))
             converted = converted or exchange.json_array or not passes
-        attempt = Attempt(candidate, protocol, None, time.time(), converted)
+        attempt = Attempt(candidate, protocol, None, time.time(), converted, queued_s=queued_s)
         exchange.attempts.append(attempt)
         try:
             attempt.credential = await self._credential(candidate, kind)
@@ -161,6 +164,15 @@ def _override(
         if step.outcome == "failed":
             logger.warning("%s: override %r was left out: %s", exchange.id, step.label, step.detail)
     return dict(changed.secret_headers)
+
+
+async def _has_left(flow: http.HTTPFlow, wait_s: float) -> bool:
+    """Waits, but not for a client that is gone."""
+    if wait_s:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await failover.departure(flow).wait()
+    return failover.has_departed(flow)
 
 
 def spoken(kind: ChannelType, asked: WireProtocol) -> tuple[WireProtocol, bool]:

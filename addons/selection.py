@@ -4,6 +4,7 @@ After a failure: another credential of the same channel when that one was refuse
 only when none is left, one of those already tried, after a pause.
 """
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -14,7 +15,10 @@ from mitmproxy import http
 from pydantic import SecretStr
 
 from axonhub.addons.answers import refuse
-from axonhub.addons.errors import GatewayError
+from axonhub.addons.channel_state import ChannelState
+from axonhub.addons.config import Channel, Config
+from axonhub.addons.disabling import Disabling
+from axonhub.addons.errors import GatewayError, NoChannel
 from axonhub.addons.exchange import Attempt, Candidate, Exchange, exchange_of
 from axonhub.addons.explaining import as_header, in_words, wants_explanation
 from axonhub.addons.health import Health, Outcome, Vitals
@@ -29,6 +33,7 @@ from axonhub.addons.retrying import (
     passing,
     refuses_credential,
 )
+from axonhub.addons.turns import Turns, is_full
 from axonhub.transformers.hub.failures import Failure
 
 logger = logging.getLogger(__name__)
@@ -41,6 +46,8 @@ _COUNTING = "count_tokens"
 class Selection:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.health = Health()
+        self.disabling = Disabling()
+        self.turns = Turns()
         self._clock = clock
         self._last: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
         """(trace, model) → the channel of its last success, and when that was (seconds of the clock)."""
@@ -52,11 +59,31 @@ class Selection:
         try:
             pinned = exchange.pin.model if exchange.pin else ""
             exchange.wanted_model = pinned or wanted_model(exchange.profile, exchange.asked_model)
-            exchange.candidates = ranked(exchange, self._home(exchange), self.health, self._clock())
+            now_s = self._clock()
+            exchange.candidates = self._in_use(
+                exchange, ranked(exchange, self._home(exchange), self.health, now_s), now_s
+            )
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug("%s: %s: %s", exchange.id, strategy_of(exchange), in_words(exchange.candidates))
         except GatewayError as error:
             refuse(flow, exchange, error)
+
+    async def room(self, exchange: Exchange, left: Callable[[], asyncio.Event]) -> float:
+        """Waits where the channel that comes next is full and has a queue, unless the client leaves. Seconds."""
+        began_s = self._clock()
+        self._settle(exchange, began_s)
+        choice = self._choice(exchange, began_s) if any(map(_has_queue, exchange.candidates)) else None
+        if choice is None or not _has_queue(choice) or exchange.address.operation == _COUNTING:
+            return 0.0
+        name, limit = choice.channel.name, choice.channel.settings.rate_limit
+
+        def vitals() -> Vitals:
+            return self.health.vitals(name, choice.model, self._clock())
+
+        before_us = self.turns.waiting.get(name)
+        if (before_us or is_full(limit, vitals())) and self.turns.may_wait(name, limit):
+            await self.turns.wait(name, limit, vitals, left(), limit.queue_timeout_s)
+        return self._clock() - began_s
 
     def next(self, exchange: Exchange) -> Candidate | None:
         """What to try now, with its credential and the pause before it; None when the tries are used up."""
@@ -112,19 +139,23 @@ class Selection:
         attempt = exchange.attempt
         if attempt is None or attempt.failure is None or not blames_credential(attempt.failure):
             return None
-        used = _used(exchange, attempt.candidate)
-        fresh = [each for each in credentials_of(exchange, attempt.candidate.channel) if digest_of(each) not in used]
+        used, usable = _used(exchange, attempt.candidate), self._usable(exchange, attempt.candidate.channel, now_s)
+        fresh = [each for each in usable if digest_of(each) not in used]
         return self._armed(exchange, attempt.candidate, fresh, now_s) if fresh else None
 
     def _other_channel(self, exchange: Exchange, now_s: float) -> Candidate | None:
         tried = {each.candidate.channel.name for each in exchange.attempts}
         if len(tried) > exchange.config.retry.max_channel_retries:
             return None
-        untried = [each for each in exchange.candidates if each.channel.name not in tried]
+        untried = [
+            each
+            for each in exchange.candidates
+            if each.channel.name not in tried and self._usable(exchange, each.channel, now_s)
+        ]
         if not untried:
             return None
         best = min(untried, key=lambda each: self._is_deferred(exchange, each, now_s))
-        return self._armed(exchange, best, credentials_of(exchange, best.channel), now_s)
+        return self._armed(exchange, best, self._usable(exchange, best.channel, now_s), now_s)
 
     def _once_more(self, exchange: Exchange, now_s: float) -> Candidate | None:
         """The best that was tried, when it may do better the next time and need not be waited for long."""
@@ -151,9 +182,8 @@ class Selection:
                     for each in tries
                     if each.failure and refuses_credential(each.failure)
                 }
-                usable = [
-                    each for each in credentials_of(exchange, candidate.channel) if digest_of(each) not in refused
-                ]
+                usable = self._usable(exchange, candidate.channel, now_s)
+                usable = [each for each in usable if digest_of(each) not in refused]
                 if usable:
                     yield self._armed(exchange, candidate, usable, now_s)
 
@@ -183,6 +213,59 @@ class Selection:
     def _vitals(self, exchange: Exchange, candidate: Candidate, now_s: float) -> Vitals:
         return vitals_of(exchange, candidate.channel, candidate.model, self.health, now_s)
 
+    # -- what is known of all channels
+
+    def states(self, config: Config) -> list[ChannelState]:
+        now_s = self._clock()
+        return [self._state(channel, now_s) for channel in config.channels if channel.status == "enabled"]
+
+    def _state(self, channel: Channel, now_s: float) -> ChannelState:
+        vitals = self.health.vitals(channel.name, "", now_s)
+        cooling = [self.health.credential_cooling_s(channel.name, digest_of(each), now_s) for each in channel.api_keys]
+        return ChannelState(
+            channel.name,
+            vitals.in_flight,
+            vitals.requests_last_minute,
+            vitals.tokens_last_minute,
+            self.turns.waiting.get(channel.name, 0),
+            max(vitals.cooling_s, min(cooling, default=0.0)),
+            bool(self.out_of_use(channel, now_s)),
+            sum(self._is_disabled(channel, each, now_s) for each in channel.api_keys),
+            self.health.breakers(channel.name, now_s),
+        )
+
+    # -- what rules have taken out of use
+
+    def _in_use(self, exchange: Exchange, candidates: list[Candidate], now_s: float) -> list[Candidate]:
+        """NoChannel when none is left."""
+        left = [each for each in candidates if self._usable(exchange, each.channel, now_s)]
+        if not left:
+            reasons = "; ".join(
+                f"{each.channel.name}: {self.out_of_use(each.channel, now_s)}" for each in candidates[:5]
+            )
+            raise NoChannel(f"No channel for the model {exchange.wanted_model[:200]!r} is in use now ({reasons}).")
+        return left
+
+    def _usable(self, exchange: Exchange, channel: Channel, now_s: float) -> list[SecretStr | None]:
+        """Credentials; none when the channel is out of use. A request from inside uses what it is told to."""
+        credentials = credentials_of(exchange, channel)
+        if exchange.pin:
+            return credentials
+        if self.disabling.disabled(channel, "", now_s):
+            return []
+        return [each for each in credentials if each is None or not self._is_disabled(channel, each, now_s)]
+
+    def _is_disabled(self, channel: Channel, credential: SecretStr, now_s: float) -> bool:
+        return self.disabling.disabled(channel, digest_of(credential), now_s) is not None
+
+    def out_of_use(self, channel: Channel, now_s: float) -> str:
+        """Why a rule keeps the channel out of use; "" when none does."""
+        if found := self.disabling.disabled(channel, "", now_s):
+            return f"disabled by a rule: {found.reason}"
+        if channel.api_keys and all(self._is_disabled(channel, each, now_s) for each in channel.api_keys):
+            return "all its credentials are disabled by rules"
+        return ""
+
     # -- what became of it
 
     def _settle(self, exchange: Exchange, now_s: float) -> None:
@@ -195,8 +278,21 @@ class Selection:
         self.health.ended(candidate.channel.name, candidate.model, _outcome(exchange, found), now_s)
         if found and found.quota:
             self.health.quotas.tell(candidate.channel.name, digest_of(candidate.credential), found.quota, now_s)
-        if found and found.failure and not exchange.canceled:
-            self._cool(candidate, found.failure, now_s)
+        self.turns.poke(candidate.channel.name)
+        if found and not exchange.canceled:
+            self._punish(exchange, found, now_s)
+
+    def _punish(self, exchange: Exchange, attempt: Attempt, now_s: float) -> None:
+        candidate, failure = attempt.candidate, attempt.failure
+        digest = digest_of(candidate.credential)
+        if failure is None:
+            self.disabling.succeeded(candidate.channel, digest)
+            return
+        self._cool(candidate, failure, now_s)
+        if not (exchange.pin or _blameless(candidate, failure)):
+            attempt.consequence = self.disabling.failed(candidate.channel, digest, failure, now_s)
+        if attempt.consequence:
+            logger.warning("%s: %s: %s", exchange.id, candidate.channel.name, attempt.consequence)
 
     def _cool(self, candidate: Candidate, failure: Failure, now_s: float) -> None:
         wait_s, name = cooling_s(failure), candidate.channel.name
@@ -209,6 +305,10 @@ class Selection:
         """The channel where this trace lives; "" when it has none, or too long ago."""
         name, since_s = self._last.get((exchange.trace.trace_id, exchange.wanted_model), ("", 0.0))
         return name if self._clock() - since_s <= exchange.config.load_balance.affinity_ttl_s else ""
+
+
+def _has_queue(candidate: Candidate) -> bool:
+    return candidate.channel.settings.rate_limit.queue_size > 0
 
 
 def _outcome(exchange: Exchange, attempt: Attempt | None) -> Outcome:

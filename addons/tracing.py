@@ -190,6 +190,8 @@ def _attempt(exchange: Exchange, attempt: Attempt) -> dict[str, Json]:
         "status": attempt.status,
         "kind": failure.kind.value if failure else None,
         "reason": failure.message[:500] if failure else None,
+        "consequence": attempt.consequence or None,
+        "queued_ms": round(attempt.queued_s * 1000) or None,
         "started_ms": _ms(exchange.started_s, attempt.started_s),
         "first_event_ms": _ms(attempt.started_s, attempt.first_event_s),
         "duration_ms": _ms(attempt.started_s, attempt.ended_s),

@@ -59,9 +59,9 @@ TABLE = {
     "store": Row("addons.store addons.store.**", "hub machinery domain store", "orjson pydantic tinydb zstandard"),
     # Single steps of a request, without mitmproxy.
     "steps": Row(
-        "addons.client_habits addons.counting addons.decoding addons.demo addons.embeddings addons.explaining "
-        "addons.header_fields "
-        "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids "
+        "addons.channel_state addons.client_habits addons.counting addons.decoding addons.demo addons.disabling "
+        "addons.embeddings addons.explaining addons.header_fields "
+        "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids addons.turns "
         "addons.pricing addons.troubleshooting "
         "addons.editable_json addons.masking addons.telling_headers",
         "hub machinery domain registries steps",

@@ -162,18 +162,20 @@ class Proxy(Section):
 
 
 class AutoDisableRule(Section):
-    """When a credential of the channel is taken out of use."""
+    """When a channel, or a credential of it, is taken out of use."""
 
     status_codes: tuple[Status, ...] = ()
-    """The provider's answers that count."""
+    """The provider's answers that count; none: all failures, without answers, too."""
     keyword_patterns: tuple[Pattern, ...] = ()
-    """Words or regexes in the provider's error."""
-    times: int = Field(default=1, ge=1)
-    """After so many failures in a row."""
+    """Words or regexes in the provider's error, of which one must be there; none: whatever it says."""
+    times: int = Field(default=1, ge=1, le=1000)
+    """After so many such failures in a row, or within `window`."""
+    window_s: Seconds | None = None
+    """Nothing: a success in between begins the count anew."""
     action: Literal["temporary_disable", "permanent_disable_delete"] = "temporary_disable"
     """For a while, or for good."""
     disable_duration_s: Seconds | None = None
-    """For temporary_disable; nothing: until it is enabled by hand."""
+    """For temporary_disable; nothing: until the channel's configuration changes or the gateway starts again."""
 
 
 class Aws(Section):
@@ -263,6 +265,9 @@ class ChannelSettings(Section):
     empty_response_detection: bool = False
     """An answer without content counts as a failure."""
     api_key_auto_disable_rules: tuple[AutoDisableRule, ...] = ()
+    """When one of `api_keys` is taken out of use; without any left, the channel is."""
+    auto_disable_rules: tuple[AutoDisableRule, ...] = ()
+    """When the channel as a whole is."""
     base_url_for_tests: LoopbackUrl | None = None
     """For a type whose address is fixed: a loopback address instead of it."""
     aws: "Aws | None" = None

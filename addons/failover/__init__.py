@@ -28,6 +28,8 @@ from axonhub.addons.failover.contract import (
     RequestTooLargeHook,
     Try,
     aim,
+    departure,
+    has_departed,
     last_try,
     limits,
 )
@@ -44,6 +46,8 @@ __all__ = [
     "RequestTooLargeHook",
     "Try",
     "aim",
+    "departure",
+    "has_departed",
     "install",
     "last_try",
     "limits",

@@ -1,5 +1,6 @@
 """What the failover layer and the addons say to each other: tries and how they end, pipes, hooks, limits."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -149,6 +150,7 @@ class LateAnswerHook(commands.StartHook):
 
 limits = Limits()
 _tries: WeakKeyDictionary[http.HTTPFlow, Try] = WeakKeyDictionary()
+_departures: WeakKeyDictionary[http.HTTPFlow, asyncio.Event] = WeakKeyDictionary()
 
 
 def aim(flow: http.HTTPFlow, attempt: Try) -> None:
@@ -158,3 +160,19 @@ def aim(flow: http.HTTPFlow, attempt: Try) -> None:
 
 def last_try(flow: http.HTTPFlow) -> Try | None:
     return _tries.get(flow)
+
+
+def departure(flow: http.HTTPFlow) -> asyncio.Event:
+    """Set when the client leaves while `attempt` runs. Whoever waits there need not wait any longer, nor aim."""
+    return _departures.setdefault(flow, asyncio.Event())
+
+
+def tell_departure(flow: http.HTTPFlow) -> None:
+    """The layer's to call."""
+    if flow in _departures:
+        _departures[flow].set()
+
+
+def has_departed(flow: http.HTTPFlow) -> bool:
+    """Was anybody told so?"""
+    return flow in _departures and _departures[flow].is_set()

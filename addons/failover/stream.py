@@ -21,8 +21,10 @@ from axonhub.addons.failover.contract import (
     Pipe,
     RequestTooLargeHook,
     Try,
+    has_departed,
     last_try,
     limits,
+    tell_departure,
 )
 from axonhub.addons.failover.names import (
     DropStream,
@@ -99,6 +101,8 @@ class GatewayStream(HttpStream):
     alias: int | None = None
     attempt: Try | None = None
     connecting: Connect | None = None
+    asking = False
+    """The addon is choosing the next try, which may take a while."""
     reused = False
     """The try went out on a connection that had been kept."""
     deadline: float | None = None
@@ -135,8 +139,13 @@ class GatewayStream(HttpStream):
     # -- events
 
     def handle_event(self, event: events.Event) -> Commands:
+        """While the layer sleeps, in a connect or in `attempt`, events are kept for later: some must not be."""
         if self.connecting and isinstance(event, RequestProtocolError):
             return self.abandoned(event)
+        if self.asking and isinstance(event, RequestProtocolError):
+            tell_departure(self.flow)
+        if self.asking and isinstance(event, Deadline):
+            return self.greet()
         return super().handle_event(event)
 
     def abandoned(self, event: RequestProtocolError) -> Commands:
@@ -208,9 +217,11 @@ class GatewayStream(HttpStream):
             if (yield from self.client_gone()):
                 return
             before = last_try(self.flow)
+            self.asking, self.deadline = True, self.next_sign()
             yield AttemptHook(self.flow)
-            if (yield from self.client_gone()):
-                return
+            self.asking, self.deadline = False, None
+            if has_departed(self.flow) or (yield from self.client_gone()):
+                return  # the event that says so comes next, in the former case
             if self.flow.response is None and last_try(self.flow) is before:
                 # The hook failed. The last try must not go out again, and the client must not wait for ever.
                 self.flow.response = _own_failure(500, "The gateway failed.")
@@ -484,22 +495,33 @@ class GatewayStream(HttpStream):
 
     def keep_alive(self) -> Commands:
         """A sign of life, from the pipe once it has begun to speak."""
-        assert self.attempt
-        if self.server_state == self.state_relay:
-            assert self.pipe
-            sign = self.pipe.keepalive()
+        if self.server_state != self.state_relay:
+            yield from self.greet()
         else:
-            assert self.attempt.greeting
-            greeting = self.attempt.greeting()
-            sign = greeting.keepalive
-            if not self.greeted:
-                self.greeted = True
-                told = self.flow.response if self.is_announced else None
-                yield from self.send_head(told or http.Response.make(200, b"", greeting.headers))
-        if sign:
-            yield SendHttp(ResponseData(self.stream_id, sign), self.context.client)
-        self.quiet_since = self.gateway.clock()
+            assert self.pipe
+            if sign := self.pipe.keepalive():
+                yield SendHttp(ResponseData(self.stream_id, sign), self.context.client)
+            self.quiet_since = self.gateway.clock()
         self.wait()
+
+    def greet(self) -> Commands:
+        """A sign of life before there is an answer; with the first one a head."""
+        assert self.attempt
+        assert self.attempt.greeting
+        greeting = self.attempt.greeting()
+        if not self.greeted:
+            self.greeted = True
+            told = self.flow.response if self.is_announced else None
+            yield from self.send_head(told or http.Response.make(200, b"", greeting.headers))
+        yield SendHttp(ResponseData(self.stream_id, greeting.keepalive), self.context.client)
+        self.quiet_since = self.gateway.clock()
+        self.deadline = self.next_sign()
+
+    def next_sign(self) -> float | None:
+        """When the client of a stream wants to hear something; None: it must hear nothing yet."""
+        if self.attempt is None or self.attempt.greeting is None:
+            return None
+        return self.quiet_since + limits.keepalive_s
 
     # -- what goes wrong
 

@@ -16,7 +16,7 @@ from mitmproxy.connection import Server
 from mitmproxy.proxy.server import ConnectionIO
 
 from axonhub.addons import failover
-from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, last_try
+from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, departure, last_try
 from axonhub.addons.failover.sockets import HandlerSockets
 from axonhub.addons.failover.stream import discreet
 from axonhub.transformers.hub.failures import Failure
@@ -599,6 +599,34 @@ def test_client_leaves_while_a_hook_runs():
 
     assert book.opening == []
     assert hooks.errors == ["Client disconnected."]
+    assert_at_rest(book, hooks)
+
+
+def test_who_waits_in_the_hook_is_told_that_the_client_has_left():
+    book, hooks = asked("a")
+    book.held.add("attempt")
+    upstream = book.opens("a")
+    upstream.leaves()
+    left = departure(hooks.flows[0])
+    assert not left.is_set()
+    book.client.leaves()
+    assert left.is_set()
+    book.let_go("attempt")  # without another aim
+
+    assert hooks.errors == ["Client disconnected."]
+    assert not [line for line in book.story if line == "response"]
+    assert_at_rest(book, hooks)
+
+
+def test_client_hears_keepalives_while_the_next_try_is_chosen():
+    book, hooks = asked("a", "b", greeting=GREETING)
+    book.held.add("attempt")
+    book.opens("a").leaves()
+    book.passes(46)
+    book.let_go("attempt")
+    book.opens("b").says(STREAM + chunk("one") + chunk("end") + END)
+
+    assert chunks(book.client.heard) == "(wait)(wait)(wait)ONE\nEND\n"
     assert_at_rest(book, hooks)
 
 
