@@ -8,13 +8,12 @@ from pathlib import Path
 
 from axonhub.addons.analysis.conversations import Stored
 from axonhub.addons.config import Config
-from axonhub.addons.exports.flows import as_flows
 from axonhub.addons.exports.har import as_har
 from axonhub.addons.exports.scrubbing import Scrub, as_it_is, scrubber
 from axonhub.addons.exports.text_forms import as_curl, as_json, as_json_lines, as_raw
 from axonhub.addons.exports.transcripts import Terms, Transcript
 from axonhub.addons.masking import secrets_of
-from axonhub.addons.settings import load_in_force
+from axonhub.addons.reading import load_in_force
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.terminal import CommandFailed, listed
 
@@ -52,6 +51,8 @@ def written(transcripts: Sequence[Transcript], form: str, name: str) -> bytes:
         case "har":
             return as_har(transcripts, name)
         case _:
+            from axonhub.addons.exports.flows import as_flows  # mitmproxy takes long to import
+
             return as_flows(transcripts)
 
 

@@ -14,7 +14,8 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from axonhub.addons.config import Config, ConfigError
-from axonhub.addons.settings import Settings, load
+from axonhub.addons.reading import load
+from axonhub.addons.settings import Settings
 
 logger = logging.getLogger(__name__)
 

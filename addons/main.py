@@ -5,7 +5,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from axonhub.addons import exporting, operations, playback_command, records, rehearsing, repeating, study
+from axonhub.addons import (
+    explain_command,
+    exporting,
+    operations,
+    playback_command,
+    records,
+    rehearsing,
+    repeating,
+    study,
+)
 from axonhub.addons.config import ConfigError
 from axonhub.addons.terminal import CommandFailed
 
@@ -44,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_cache(commands)
     exporting.add_export(commands)
     rehearsing.register(commands)
+    explain_command.register(commands)
     repeating.add_replay(commands)
     playback_command.add_playback(commands)
     env = _command(commands, "env", operations.env, "print what points a client at the gateway")

@@ -7,17 +7,15 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import orjson
-from mitmproxy.tools.main import mitmweb
 
-from axonhub.addons import launch, serving
 from axonhub.addons.channels.credentials import tail
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
 from axonhub.addons.quota_reading import standings
 from axonhub.addons.quota_text import Standing, in_short, shown
+from axonhub.addons.reading import load, load_in_force, state_digest
 from axonhub.addons.runtime.merging import ACTIVE_PROFILES
-from axonhub.addons.settings import Settings, load, load_in_force, state_digest
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.state import RuntimeState
 from axonhub.addons.terminal import CommandFailed, listed, print_json, print_rows, print_text
@@ -31,6 +29,10 @@ _APPLY_TIMEOUT_S = 3.0
 
 
 def serve(arguments: argparse.Namespace) -> int:
+    # mitmproxy takes a second to import, and no other command needs it.
+    from axonhub.addons import serving
+    from axonhub.addons.settings import Settings
+
     settings = Settings()
     settings.open(arguments.config)
     return serving.serve(settings, verbose=arguments.verbose)
@@ -38,6 +40,10 @@ def serve(arguments: argparse.Namespace) -> int:
 
 def web(arguments: argparse.Namespace) -> int:
     """mitmweb with our script, started as config.yml says from the first moment."""
+    from mitmproxy.tools.main import mitmweb
+
+    from axonhub.addons import launch
+
     config = load(arguments.config).config
     own = ["-s", str(_SCRIPT), "--set", "web_open_browser=false"]
     own += ["--set", f"axonhub_config={arguments.config}"] if arguments.config else []

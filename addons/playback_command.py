@@ -10,7 +10,7 @@ from threading import Thread
 from axonhub.addons.playing.matching import Repertoire
 from axonhub.addons.playing.server import PlaybackServer
 from axonhub.addons.playing.takes import Take, takes_of, trace_of_lines
-from axonhub.addons.settings import load_in_force
+from axonhub.addons.reading import load_in_force
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.study import stored_trace
 from axonhub.addons.terminal import CommandFailed, print_text

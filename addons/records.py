@@ -8,7 +8,7 @@ from pathlib import Path
 from axonhub.addons.config import Config
 from axonhub.addons.quota_reading import standings
 from axonhub.addons.quota_text import with_quotas
-from axonhub.addons.settings import load, load_in_force
+from axonhub.addons.reading import load, load_in_force
 from axonhub.addons.store import report
 from axonhub.addons.store.backend import Filter, StoreError
 from axonhub.addons.store.reader import TraceReader

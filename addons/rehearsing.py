@@ -13,7 +13,7 @@ from axonhub.addons.overriding.conditions import Asked
 from axonhub.addons.overriding.dry_run import as_json, in_words, rehearse
 from axonhub.addons.overriding.sending import has_overrides
 from axonhub.addons.overriding.templates import Facts, Headers
-from axonhub.addons.settings import load
+from axonhub.addons.reading import load
 from axonhub.addons.terminal import CommandFailed, listed, print_json, print_text
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.splice import spliced

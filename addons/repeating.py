@@ -9,8 +9,8 @@ from pathlib import Path
 from axonhub.addons.analysis.comparing import compared, comparison_json, comparison_text
 from axonhub.addons.analysis.conversations import Stored
 from axonhub.addons.exporting import own_url
+from axonhub.addons.reading import admin_token, load_in_force
 from axonhub.addons.replaying import Changes, Replayed, ReplayFailed, pin_of, send, stored_again
-from axonhub.addons.settings import admin_token, load_in_force
 from axonhub.addons.store.backend import Record
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.terminal import CommandFailed, print_json, print_text

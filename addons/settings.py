@@ -13,9 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
-import orjson
 from mitmproxy.utils import asyncio_utils
-from pydantic import SecretStr
 
 from axonhub.addons import failover
 from axonhub.addons.channels.checking import findings
@@ -26,16 +24,17 @@ from axonhub.addons.config import (
     ConfigError,
     Loaded,
     Profile,
-    find_config,
-    load_config,
     read_if_changed,
     render_problems,
 )
 from axonhub.addons.config.process import process_environ
+from axonhub.addons.reading import admin_token, key_digest, load, load_in_force, state_digest
 from axonhub.addons.runtime.changes import read
 from axonhub.addons.runtime.merging import ADMIN_TOKEN, InForce
 from axonhub.addons.store.state import RuntimeState
 from axonhub.addons.strategies.registry import STRATEGIES
+
+__all__ = ["Settings", "admin_token", "key_digest", "load", "load_in_force", "state_digest"]
 
 logger = logging.getLogger(__name__)
 
@@ -163,39 +162,3 @@ class Settings:
         self._owners = MappingProxyType({digest: each for each in now.config.api_keys if (digest := key_digest(each))})
         self.state_digest = state_digest(state)
         failover.limits.body_bytes = now.config.server.max_request_body_bytes
-
-
-def load(path: Path | None) -> Loaded:
-    """From this path, or from the first of the usual places. Blocks. ConfigError."""
-    environ = process_environ()
-    return load_config(
-        find_config(path, environ, Path.cwd()),
-        environ,
-        known_types=channel_types(),
-        known_strategies=STRATEGIES,
-        check=findings,
-    )
-
-
-def load_in_force(path: Path | None) -> tuple[Config, Mapping[str, object], InForce]:
-    """For commands beside a gateway or without one: config.yml, the state, and both together. Blocks. ConfigError."""
-    declared = load(path).config
-    state = RuntimeState(declared.store.path)
-    return declared, state.load(), read(declared, state.load(), state.secrets())
-
-
-def admin_token(config: Config) -> SecretStr | None:
-    """For commands beside the gateway: config.yml's, else the one made at first start; None: no start yet. Blocks."""
-    kept = config.server.admin.token.get_secret_value() or RuntimeState(config.store.path).load().get(ADMIN_TOKEN)
-    return SecretStr(kept) if isinstance(kept, str) and kept else None
-
-
-def key_digest(api_key: ApiKey) -> str:
-    """SHA-256 of a configured key in hex; "" for one that has none."""
-    if api_key.key_sha256:
-        return api_key.key_sha256.lower()
-    return sha256(api_key.key.get_secret_value().encode()).hexdigest() if api_key.key else ""
-
-
-def state_digest(state: Mapping[str, object]) -> str:
-    return sha256(orjson.dumps(dict(state), option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

@@ -13,7 +13,7 @@ from axonhub.addons.analysis.conversations import Stored, text_of
 from axonhub.addons.config import Config
 from axonhub.addons.prices import price_of
 from axonhub.addons.pricing import cost_of, in_force
-from axonhub.addons.settings import load_in_force
+from axonhub.addons.reading import load_in_force
 from axonhub.addons.store.backend import Record
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.summary import number

@@ -16,7 +16,8 @@ from axonhub.addons.config import ApiKey
 from axonhub.addons.costs import CostItem
 from axonhub.addons.exchange import Attempt, Exchange, TraceIds, exchange_of
 from axonhub.addons.prices import dollars, micro_dollars
-from axonhub.addons.settings import Settings, key_digest
+from axonhub.addons.reading import key_digest
+from axonhub.addons.settings import Settings
 from axonhub.addons.store.backend import Finished, Json
 from axonhub.addons.store.writer import Question, Stats, StoreSettings, TraceWriter
 from axonhub.addons.telling_headers import telling

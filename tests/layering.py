@@ -85,7 +85,8 @@ TABLE = {
     "ground": Row(
         "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
         "addons.ranking addons.replies addons.runtime addons.runtime.** addons.settings addons.whole_answers "
-        "addons.live_events addons.own_port addons.sessions addons.throttle addons.trials",
+        "addons.live_events addons.own_port addons.sessions addons.throttle addons.trials addons.model_cards "
+        "addons.model_report addons.model_sync addons.offering addons.reading",
         "hub machinery domain registries channels strategies store steps ground",
         "h2 mitmproxy orjson pydantic uvicorn",
     ),
@@ -110,8 +111,8 @@ TABLE = {
     # Puts it together.
     "program": Row(
         "addons.assembly addons.axonhub addons.exporting addons.launch addons.main addons.operations "
-        "addons.records addons.serving addons.study addons.terminal addons.rehearsing "
-        "addons.playback_command addons.repeating",
+        "addons.records addons.serving addons.study addons.terminal addons.rehearsing addons.playback_command "
+        "addons.repeating addons.explain_command",
         "hub machinery domain registries channels strategies store steps analysis exports ground hooks surface "
         "program overriding playing replaying",
         "mitmproxy orjson uvloop",

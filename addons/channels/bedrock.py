@@ -8,19 +8,19 @@ Source: AWS, "InvokeModelWithResponseStream" and "Anthropic Claude Messages API"
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import orjson
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.eventstream import EventStreamBuffer, EventStreamMessage, ParserError
 
 from axonhub.addons.channels.kinds import ChannelType, Outgoing
 from axonhub.addons.config import Aws, Channel
 from axonhub.transformers.dialects import ANTHROPIC
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Unreadable, Unsupported
+
+if TYPE_CHECKING:
+    from botocore.eventstream import EventStreamMessage
 
 _SERVICE = "bedrock"
 _OVERLOAD = frozenset(("throttlingException", "serviceUnavailableException", "modelNotReadyException"))
@@ -46,6 +46,12 @@ def sign(outgoing: Outgoing, channel: Channel) -> Outgoing:
     return replace(outgoing, secret_headers=signature(outgoing, aws))
 
 
+def prepare() -> None:
+    """botocore takes long to import, which commands need not wait for."""
+    import botocore.auth
+    import botocore.eventstream  # noqa: F401  # the import is what it is about
+
+
 def bedrock_body(outgoing: Outgoing, aws: Aws) -> JsonObject:
     """Anthropic's body without the members that Bedrock keeps elsewhere, with those that it wants inside."""
     document: JsonObject = orjson.loads(outgoing.body)
@@ -60,6 +66,10 @@ def bedrock_body(outgoing: Outgoing, aws: Aws) -> JsonObject:
 
 def signature(outgoing: Outgoing, aws: Aws) -> dict[str, str]:
     """The headers of AWS Signature Version 4, which is of this moment."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
     token = aws.session_token.get_secret_value() if aws.session_token else None
     credentials = Credentials(aws.access_key_id, aws.secret_access_key.get_secret_value(), token)
     request = AWSRequest("POST", outgoing.url, {"content-type": "application/json"}, outgoing.body)
@@ -70,6 +80,8 @@ def signature(outgoing: Outgoing, aws: Aws) -> dict[str, str]:
 
 def decode_stream() -> Callable[[bytes], bytes]:
     """AWS event-stream frames → the events that Anthropic's own service would have sent. Raises Unreadable."""
+    from botocore.eventstream import EventStreamBuffer, ParserError
+
     buffer = EventStreamBuffer()
 
     def decode(piece: bytes) -> bytes:
@@ -82,7 +94,7 @@ def decode_stream() -> Callable[[bytes], bytes]:
     return decode
 
 
-def event_text(message: EventStreamMessage) -> bytes:
+def event_text(message: "EventStreamMessage") -> bytes:
     kind = message.headers.get(":message-type")
     payload = orjson.loads(message.payload or b"{}")
     if kind in ("exception", "error"):
@@ -110,5 +122,6 @@ CHANNEL_TYPE = ChannelType(
     adapt=adapt,
     sign=sign,
     decode_stream=decode_stream,
+    prepare=prepare,
     title="Anthropic's models on AWS Bedrock (settings.aws)",
 )

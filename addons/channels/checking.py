@@ -20,6 +20,8 @@ _FLAGS: Final[Mapping[str, TypeAdapter[Any]]] = {
 def findings(config: Config) -> Iterator[Finding]:
     for index, channel in enumerate(config.channels):
         if kind := channel_types().get(channel.type):
+            if kind.prepare:
+                kind.prepare()
             yield from _findings(index, channel, kind)
 
 

@@ -76,6 +76,8 @@ class ChannelType:
     """For an account with an allowance of its own that its answers tell."""
     advice: Mapping[FailureKind, str] = field(default_factory=dict)
     """What a person may do about a failure, where this type knows more than `troubleshooting.py`."""
+    prepare: Callable[[], None] | None = None
+    """Imports what takes long. Called wherever a configuration with such a channel is read, off the event loop."""
     internal: str = ""
     """The name of an upstream inside this process; "" for all others. Its address is known at run time only."""
     title: str = ""

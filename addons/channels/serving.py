@@ -5,7 +5,7 @@ through the channel's own mappings. `"*"` in the list stands for any model. With
 be written in lower case; where two names are then the same, the order is: listed, trimmed, mapped, prefixed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -58,6 +58,10 @@ class Names:
         if (target := self._mapped(model)) is not None:
             return Served(model, target, "mapping")
         return Served(model, model, "any") if self._any else None
+
+    def exact(self) -> Collection[str]:
+        """Every name that can be told without asking for it, also those in lower case."""
+        return {*self._exact, *self._lower}
 
     def listed(self) -> list[str]:
         """What clients may be told, in order and each once."""

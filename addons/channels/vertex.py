@@ -9,15 +9,11 @@ Source: Google, "Use Anthropic's Claude models", "Generate content with the Gemi
 from collections import OrderedDict
 from dataclasses import replace
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import orjson
-from google.auth.credentials import Credentials
-from google.auth.exceptions import GoogleAuthError
-from google.auth.transport.urllib3 import Request
-from google.oauth2.service_account import Credentials as ServiceAccount
 from pydantic import SecretStr
-from urllib3 import PoolManager
 
 from axonhub.addons.channels.kinds import ChannelType, Outgoing
 from axonhub.addons.config import Channel, Gcp
@@ -25,12 +21,15 @@ from axonhub.transformers.dialects import ANTHROPIC, GEMINI_VERTEX
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Unsupported
 
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _MOST_ACCOUNTS = 100
 _COUNTER = "count-tokens"
 _GEMINI_METHODS = ("generateContent", "streamGenerateContent", "countTokens")
 
-_accounts: OrderedDict[str, Credentials] = OrderedDict()
+_accounts: "OrderedDict[str, Credentials]" = OrderedDict()
 """By hash of the key file: a token is worth an hour."""
 
 
@@ -90,6 +89,11 @@ def fetch_token(channel: Channel) -> SecretStr:
     gcp = channel.settings.gcp
     if gcp is None or gcp.credentials_json is None:
         return channel.api_keys[0] if channel.api_keys else SecretStr("")
+    # Slow to import; this runs in a thread.
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.urllib3 import Request
+    from urllib3 import PoolManager
+
     try:
         account = _account(gcp.credentials_json.get_secret_value())
         if not account.valid:
@@ -99,7 +103,9 @@ def fetch_token(channel: Channel) -> SecretStr:
     return SecretStr(str(account.token))
 
 
-def _account(key_file: str) -> Credentials:
+def _account(key_file: str) -> "Credentials":
+    from google.oauth2.service_account import Credentials as ServiceAccount
+
     digest = sha256(key_file.encode()).hexdigest()
     if digest not in _accounts:
         info = orjson.loads(key_file)

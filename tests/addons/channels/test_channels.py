@@ -81,6 +81,21 @@ def channel(**given: object) -> Channel:
         ({"model_mappings": (Mapping(from_="alias", to="unserved"),)}, "alias", None),
         ({"supported_models": ("*",), "model_mappings": (Mapping(from_="a", to="b"),)}, "a", "b"),
         ({"settings": ChannelSettings(lowercase_model_id=True)}, "big", "Big"),
+        ({"extra_model_prefix": "corp"}, "corp/m", "m"),
+        ({"model_mappings": (Mapping(from_="a.*", to="gone"), Mapping(from_="alias", to="m"))}, "alias", "m"),
+        ({"model_mappings": (Mapping(from_="gpt-4.1", to="m"),)}, "gpt-4.1", "m"),
+        ({"model_mappings": (Mapping(from_="m", to="Big"),)}, "m", "m"),
+        ({"extra_model_prefix": "corp/", "model_mappings": (Mapping(from_="alias", to="m"),)}, "corp/alias", "m"),
+        (
+            {
+                "supported_models": ("V/x", "y"),
+                "auto_trim_model_prefixes": ("V",),
+                "model_mappings": (Mapping(from_="X", to="y"),),
+                "settings": ChannelSettings(lowercase_model_id=True),
+            },
+            "x",
+            "V/x",
+        ),
     ],
 )
 def test_names_lead_to_the_upstreams_own(given: dict, asked: str, known_as: str | None):
@@ -93,6 +108,23 @@ def test_lists_hold_what_can_be_asked_for():
     )
 
     assert ["m", "Big", "alias"] == listed
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, ["m", "Big", "p/m", "p/Big", "alias", "p/alias"]),
+        ({"hide_original_models": True}, ["alias", "p/alias"]),
+        ({"hide_mapped_models": True}, ["m", "Big", "p/m", "p/Big"]),
+        ({"lowercase_model_id": True}, ["m", "big", "p/m", "p/big", "alias", "p/alias"]),
+    ],
+)
+def test_operator_chooses_which_names_are_listed(settings: dict, expected: list[str]):
+    rules = (Mapping(from_="alias", to="m"), Mapping(from_="dead", to="gone"))
+    asked = channel(extra_model_prefix="p/", model_mappings=rules, settings=ChannelSettings(**settings))
+
+    assert expected == listed_models(asked, OPENAI)
+    assert "m" == upstream_model(asked, OPENAI, "m")
 
 
 def test_every_type_speaks_a_protocol_that_is_built_in():
