@@ -130,7 +130,9 @@ class Answering:
             return
         exchange.ended_s = time.time()
         pipe = self._pipes.pop(flow, None)
-        exchange.canceled = pipe is None or not pipe.complete  # many leave as soon as they have heard all
+        current = failover.last_try(flow)
+        drained = current is not None and current.drained
+        exchange.canceled = drained or pipe is None or not pipe.complete  # many leave as soon as they have heard all
         if pipe is not None:
             self._settle(exchange, pipe)
 

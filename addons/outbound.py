@@ -145,6 +145,7 @@ class Outbound:
                 connect_timeout_s=retry.connect_timeout_s,
                 first_event_timeout_s=_limit(retry.first_event_timeout_s, exchange),
                 idle_timeout_s=retry.idle_timeout_s or math.inf,
+                drain_s=retry.drain_on_disconnect_s,
                 greeting=partial(greeting, exchange) if exchange.stream else None,
             ),
         )

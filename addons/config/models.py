@@ -80,6 +80,8 @@ class Retry(Section):
     """Longest silence within a stream; 0: no limit."""
     connect_timeout_s: Seconds = Field(default=10.0, gt=0)
     """Longest wait for a connection to the provider."""
+    drain_on_disconnect_s: Seconds = 0.0
+    """How long a stream is read on for its usage when the client has left; 0: the provider is told within a second."""
     hold_tool_calls: Literal["auto", "always", "never"] = "auto"
     """Send an Anthropic stream's tool calls once the answer is complete: a client that asks again by itself after a
     broken stream can do so only while no part is complete. `auto`: for Claude Code."""

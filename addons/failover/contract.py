@@ -95,6 +95,10 @@ class Try:
     idle_timeout_s: float
     greeting: Callable[[], Greeting] | None = None
     """None: this client must hear nothing before there is an answer."""
+    drain_s: float = 0.0
+    """How long a stream is read on, for its usage, after its client has left; 0: the upstream is told at once."""
+    drained: bool = False
+    """The client left before the end, and the stream was read on."""
     pipe: Pipe | None = None
     """Set in `responseheaders` when the body shall flow; None: it is read whole."""
     ending: Ending = Ending.NOT_TRIED

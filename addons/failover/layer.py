@@ -72,6 +72,8 @@ class GatewayLayer(HttpLayer):
     """When the next of them fires, in monotonic seconds."""
     alarms: dict[commands.RequestWakeup, float]
     """When the layers of connections want to be woken: HTTP/2 sends pings."""
+    owed_close: commands.CloseConnection | None = None
+    """The client's, put off: mitmproxy ends the upstreams' connections with it, and one of them is read on."""
     block_began: float | None = None
     """When the header block began that is under way."""
 
@@ -85,6 +87,8 @@ class GatewayLayer(HttpLayer):
             if isinstance(command, commands.RequestWakeup):
                 self.alarms[command] = self.clock() + command.delay
                 continue
+            if self.must_wait(command):
+                continue
             if isinstance(command, commands.Log):
                 command.message = discreet(command.message)
             if last := outbox.take():
@@ -94,7 +98,25 @@ class GatewayLayer(HttpLayer):
             yield last
         if self.choked:
             self.release()
+        if self.owed_close and not self.drains():
+            owed, self.owed_close = self.owed_close, None
+            yield owed
         yield from self.arm()
+
+    def must_wait(self, command: commands.Command) -> bool:
+        """Is it the end of the client's connection, while one of its streams shall be read on?"""
+        ends = isinstance(command, commands.CloseConnection) and command.connection is self.context.client
+        if not (ends and self.drains()):
+            return False
+        assert isinstance(command, commands.CloseConnection)
+        self.owed_close = command
+        if self.sockets:
+            self.sockets.write_off(command.connection)
+        return True
+
+    def drains(self) -> bool:
+        streams = self.streams.values()
+        return any(isinstance(each, GatewayStream) and each.may_drain for each in streams)
 
     def _ran(self, event: events.Event) -> Commands:
         """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""

@@ -29,6 +29,10 @@ class Sockets(Protocol):
         """Lets go of a connection that is closed."""
         ...
 
+    def write_off(self, connection: Connection) -> None:
+        """Nobody reads there any more, which must not disturb the other connections."""
+        ...
+
 
 class HandlerSockets:
     """The sockets of one client connection and of its upstreams."""
@@ -60,6 +64,16 @@ class HandlerSockets:
         io = self._handler.transports.get(connection)
         if io and (io.handler is None or io.handler.done()):
             del self._handler.transports[connection]
+
+    def write_off(self, connection: Connection) -> None:
+        """mitmproxy waits for all its writers, and gives all connections up when one fails."""
+        io = self._handler.transports.get(connection)
+        if io and io.writer:
+            io.writer.drain = _at_once  # type: ignore[method-assign]
+
+
+async def _at_once() -> None:
+    return
 
 
 def _gated(read: Read, gate: asyncio.Event) -> Read:

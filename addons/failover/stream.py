@@ -101,6 +101,8 @@ class GatewayStream(HttpStream):
     alias: int | None = None
     attempt: Try | None = None
     connecting: Connect | None = None
+    parting = ""
+    """Why the client is gone although its stream is read on."""
     asking = False
     """The addon is choosing the next try, which may take a while."""
     reused = False
@@ -113,6 +115,7 @@ class GatewayStream(HttpStream):
     """When the client last heard anything, or had said all."""
     greeted = False
     """The client has a head already, and hears keep-alives."""
+    drained_until = inf
     announced_at = inf
     """When this try announced an answer whose content has not come yet."""
     held: list[bytes]
@@ -124,6 +127,12 @@ class GatewayStream(HttpStream):
     @property
     def pipe(self) -> Pipe | None:
         return self.attempt.pipe if self.attempt else None
+
+    @property
+    def may_drain(self) -> bool:
+        """Is it worth reading on should the client leave now? Likewise while that is done."""
+        streaming = self.pipe is not None and self.server_state in (self.state_hold, self.state_relay)
+        return bool(self.parting) or (streaming and self.attempt is not None and self.attempt.drain_s > 0)
 
     @property
     def is_announced(self) -> bool:
@@ -466,6 +475,8 @@ class GatewayStream(HttpStream):
         over = self.gateway.clock() >= self.patience
         if self.client_state == self.state_consume_request_body:
             yield from self.hang_up("the request's body did not come in time")
+        elif self.server_state == self.state_drain:
+            yield from self.end_drain(cancel=True)
         elif self.server_state == self.state_linger:
             yield from self.cancel("answer complete")
             yield from self.end_relay()
@@ -528,6 +539,8 @@ class GatewayStream(HttpStream):
     def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
         if isinstance(event, RequestProtocolError):
             yield from self.client_left(event.message)
+        elif self.server_state == self.state_drain:
+            yield from self.end_drain(cancel=False)
         elif self.server_state == self.state_linger:
             yield from self.end_relay()
         elif self.server_state == self.state_relay:
@@ -538,20 +551,60 @@ class GatewayStream(HttpStream):
             yield from super().handle_protocol_error(event)
 
     def client_left(self, message: str) -> Commands:
+        if self.may_drain and not self.parting:
+            self.begin_drain(message)
+            return
         answered = self.server_state in (self.state_done, self.state_errored)
         yield from self.cancel(message)
         yield from self.drop()
+        yield from self.bury("" if answered else message)
+
+    def bury(self, error: str) -> Commands:
+        """Nothing is left of the request after this."""
         self.deadline = None
-        if not answered:
-            self.flow.error = Error(discreet(message))
+        if error:
+            self.flow.error = Error(discreet(error))
             yield HttpErrorHook(self.flow)
         self.client_state = self.server_state = self.state_errored
         self.flow.live = False
+        self.parting = ""
         yield DropStream(self.stream_id)
+
+    def begin_drain(self, message: str) -> None:
+        assert self.attempt
+        self.parting, self.attempt.drained = message, True
+        self.server_state = self.state_drain
+        self.patience = self.gateway.clock() + self.attempt.idle_timeout_s
+        self.drained_until = self.gateway.clock() + self.attempt.drain_s
+        self.deadline = min(self.patience, self.drained_until)
+
+    def state_drain(self, event: events.Event) -> Commands:
+        """The client is gone, and the provider goes on: what it says is counted."""
+        assert self.attempt
+        assert self.pipe
+        ended = isinstance(event, ResponseEndOfMessage)
+        if isinstance(event, ResponseData):
+            self.pipe.feed(event.data)
+        elif ended:
+            self.pipe.finish()
+        if self.pipe.progress != self.progress:
+            self.progress = self.pipe.progress
+            self.patience = self.gateway.clock() + self.attempt.idle_timeout_s
+            self.deadline = min(self.patience, self.drained_until)
+        if ended or self.pipe.closed or self.pipe.rejected:
+            yield from self.end_drain(cancel=not ended)
+
+    def end_drain(self, *, cancel: bool) -> Commands:
+        if cancel:
+            yield from self.cancel("nobody listens")
+        yield from self.drop()
+        yield from self.bury(self.parting)
 
     def hang_up(self, message: str) -> Commands:
         """Ends a request whose client does not do its part."""
-        yield from self.client_left(message)
+        yield from self.cancel(message)
+        yield from self.drop()
+        yield from self.bury("" if self.server_state in (self.state_done, self.state_errored) else message)
         yield SendHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.KILL), self.context.client)
 
     def upstream_left(self, event: ResponseProtocolError) -> Commands:

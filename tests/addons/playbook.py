@@ -148,6 +148,9 @@ class Playbook:
     def forget(self, connection: Connection) -> None:
         self._peers.pop(connection, None)
 
+    def write_off(self, connection: Connection) -> None:
+        self.story.append(f"write off {self._peers[connection].name}")
+
     # -- what mitmproxy's server does
 
     def play(self, *new: events.Event) -> None:

@@ -97,6 +97,7 @@ class Hooks:
     scheme: str = "http"
     greeting: Greeting | None = None
     refuse_at_once: bool = False
+    drain_s: float = 0.0
     tries: list[Try] = field(default_factory=list)
     flows: list[http.HTTPFlow] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -117,7 +118,7 @@ class Hooks:
             flow.response = http.Response.make(502, b"all failed")
             return
         flow.request.scheme, flow.request.host, flow.request.port = self.scheme, self.channels.pop(0), 80
-        each = Try({"authorization": CREDENTIAL}, 10.0, 60.0, 120.0, self.greeting and (lambda: GREETING))
+        each = Try({"authorization": CREDENTIAL}, 10.0, 60.0, 120.0, self.greeting and (lambda: GREETING), self.drain_s)
         self.tries.append(each)
         aim(flow, each)
 
@@ -653,6 +654,60 @@ def test_client_leaves_while_the_upstream_answers(said: str):
     assert upstream.closed
     assert hooks.errors == ["Client disconnected."]
     assert hooks.channels == ["b"]
+    assert_at_rest(book, hooks)
+
+
+def test_stream_of_a_client_who_left_is_read_on_for_its_usage():
+    book, hooks = asked("a", drain_s=300.0)
+    upstream = book.opens("a")
+    upstream.says(STREAM + chunk("one"))
+    book.client.leaves()
+    assert not book.client.closed
+    assert "write off client" in book.story
+    book.client.take()
+    upstream.says(chunk("two"))
+    assert hooks.errors == []
+    upstream.says(chunk("end") + END)
+
+    assert hooks.errors == ["Client disconnected."]
+    assert hooks.tries[0].drained
+    assert hooks.tries[0].pipe
+    assert hooks.tries[0].pipe.progress == 3
+    assert book.client.heard == b""
+    assert book.client.closed
+    assert_at_rest(book, hooks)
+
+
+@pytest.mark.parametrize("end", ["silence", "time over", "death"])
+def test_reading_on_has_an_end(end: str):
+    book, hooks = asked("a", drain_s=300.0)
+    upstream = book.opens("a")
+    upstream.says(STREAM + chunk("one"))
+    book.client.leaves()
+    if end == "silence":
+        book.passes(121)
+    elif end == "death":
+        upstream.leaves()
+    else:
+        for _ in range(4):
+            book.passes(100)
+            if not upstream.closed:
+                upstream.says(chunk("more"))
+
+    assert hooks.errors == ["Client disconnected."]
+    assert book.client.closed
+    assert upstream.closed
+    assert_at_rest(book, hooks)
+
+
+def test_whole_answer_of_a_client_who_left_is_not_waited_for():
+    book, hooks = asked("a", drain_s=300.0)
+    upstream = book.opens("a")
+    upstream.says(OK[:30])
+    book.client.leaves()
+
+    assert upstream.closed
+    assert hooks.errors == ["Client disconnected."]
     assert_at_rest(book, hooks)
 
 
