@@ -8,6 +8,7 @@ from pathlib import Path
 from axonhub.addons import (
     explain_command,
     exporting,
+    managing,
     operations,
     playback_command,
     records,
@@ -85,17 +86,20 @@ def _profile(commands: _Commands) -> None:
     use = _json(_command(profile, "use", operations.profile_use, "switch an API key's active profile"))
     use.add_argument("key", metavar="KEY", help="the API key's name")
     use.add_argument("profile", metavar="PROFILE", help="the profile's name; - for none")
+    managing.add_profile(profile)
 
 
 def _key(commands: _Commands) -> None:
     key = _group(commands, "key", "API keys")
     _json(_command(key, "list", operations.key_list, "list the API keys"))
+    managing.add_key(key)
 
 
 def _channel(commands: _Commands) -> None:
     channel = _group(commands, "channel", "channels")
     _json(_command(channel, "list", operations.channel_list, "list the channels"))
     _json(_command(channel, "types", operations.channel_kinds, "list the channel types"))
+    managing.add_channel(channel)
 
 
 def _trace(commands: _Commands) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import orjson
 
-from axonhub.addons.channels.credentials import tail
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
 from axonhub.addons.quota_reading import standings
 from axonhub.addons.quota_text import Standing, in_short, shown
 from axonhub.addons.reading import load, load_in_force, state_digest
+from axonhub.addons.runtime import views
 from axonhub.addons.runtime.merging import ACTIVE_PROFILES
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.state import RuntimeState
@@ -152,14 +152,15 @@ def _applied(config: Config, digest: str) -> bool:
 
 
 def key_list(arguments: argparse.Namespace) -> int:
-    _, _, now = load_in_force(arguments.config)
+    _, state, now = load_in_force(arguments.config)
+    tails = {each.name: each.tail for each in views.keys(now, state)}
     quotas = standings(now.config, TraceReader.open(now.config.store.path), time.time())
     rows = [
         {
             "name": each.name,
             "status": each.status,
             "reason": each.disabled_reason or "",
-            "tail": tail(each.key),
+            "tail": tails[each.name],
             "active_profile": profile.name if (profile := now.active_profile(each)) else None,
             "profiles": [profile.name for profile in each.profiles],
             "quotas": [_quota(one, arguments) for one in quotas if one.owner.key == each.name],

@@ -169,7 +169,9 @@ def _failure(status: int, body: bytes, kind: str | None) -> Failure:
     """As the provider meant it: the kind is told beside the envelope, which may have to speak of another."""
     failure = discovered()[CHAT].read_failure(status, body)
     known = FailureKind(kind) if kind in {each.value for each in FailureKind} else failure.kind
-    return Failure(known, failure.message, status=None if kind == FailureKind.NETWORK.value else status)
+    if known is FailureKind.NETWORK:
+        return Failure(known, "")  # its status and its words are ours, and tell nothing more
+    return Failure(known, failure.message, status=status)
 
 
 def _explained(failure: Failure, channel: Channel) -> Explanation:

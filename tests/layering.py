@@ -112,10 +112,11 @@ TABLE = {
     "program": Row(
         "addons.assembly addons.axonhub addons.exporting addons.launch addons.main addons.operations "
         "addons.records addons.serving addons.study addons.terminal addons.rehearsing addons.playback_command "
-        "addons.repeating addons.explain_command",
+        "addons.repeating addons.explain_command "
+        "addons.managing addons.reaching",
         "hub machinery domain registries channels strategies store steps analysis exports ground hooks surface "
         "program overriding playing replaying",
-        "mitmproxy orjson uvloop",
+        "mitmproxy orjson pydantic uvloop",
     ),
 }
 

@@ -106,6 +106,7 @@ def told[V: View](response: Response, view: V) -> V:
 
 
 _DOCUMENTED: Mapping[int, str] = {
+    400: "The body cannot be decoded.",
     401: "No token, or a wrong one.",
     403: "Sent by another site.",
     404: "There is no such thing.",
@@ -116,7 +117,7 @@ _DOCUMENTED: Mapping[int, str] = {
     429: "Too many wrong tokens.",
     502: "The application did not answer.",
 }
-COMMON = (401, 403, 413, 422, 429, 502)
+COMMON = (400, 401, 403, 413, 422, 429, 502)
 ONE = (404,)
 WRITE = (404, 409, 412)
 
