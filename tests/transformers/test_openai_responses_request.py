@@ -1,6 +1,7 @@
 """Requests of Responses clients → hub → providers, and other protocols' requests → Responses providers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -685,6 +686,16 @@ def test_encrypted_reasoning_is_asked_for_where_somebody_signs():
     assert body(asked)["include"] == ["reasoning.encrypted_content"]
     assert "include" not in body(asked, Dialect())
     assert body(asked)["store"] is False
+
+
+def test_encrypted_reasoning_is_asked_for_where_a_model_thinks_unasked():
+    """Else it would forget after each tool call what it thought before it."""
+    unasked = ask()
+
+    assert unasked.model == "gpt-5"
+    assert body(unasked)["include"] == ["reasoning.encrypted_content"]
+    assert "include" not in body(replace(unasked, model="gpt-4.1"))
+    assert "include" not in body(unasked, Dialect())
 
 
 def test_labels_are_short():

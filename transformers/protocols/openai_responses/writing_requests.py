@@ -242,14 +242,21 @@ def _short(label: str) -> str:
 def _include(request: Request, dialect: Dialect, body: JsonObject, own: JsonObject) -> None:
     given = own.get("include")
     include: list[Json] = list(given) if isinstance(given, list) else []
-    reasoning = body.get("reasoning")
-    # Without it OpenAI keeps the reasoning to itself, and a client without a memory there cannot give it back.
-    if dialect.signature_origin and isinstance(reasoning, dict) and reasoning.get("effort") != "none":
+    # Without it OpenAI keeps the reasoning to itself, and a client without a memory there cannot give it back: a model
+    # that thinks unasked would begin anew after each tool call.
+    if dialect.signature_origin and _thinks(request, dialect, body):
         include.append(ENCRYPTED)
     if request.sampling.logprobs:
         include.append(LOGPROBS)
     if include:
         body["include"] = include
+
+
+def _thinks(request: Request, dialect: Dialect, body: JsonObject) -> bool:
+    asked = body.get("reasoning")
+    if isinstance(asked, dict):
+        return asked.get("effort") != "none"
+    return thinks_always(request.model, dialect)
 
 
 def _restore(body: JsonObject, own: JsonObject) -> None:
