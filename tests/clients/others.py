@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.clients.programs import Desk, program
 from tests.upstreams.plan import Call
@@ -71,6 +72,7 @@ def qwen(desk: Desk, url: str, key: str) -> tuple[list[str], Mapping[str, str]]:
     return [str(program("qwen")), "--yolo", "--auth-type", "openai", "-p"], environment
 
 
+AI_SDK_AGENT = Path(__file__).parent / "ai_sdk_agent.cjs"
 AIDER = (
     "--no-git",
     "--yes-always",
@@ -92,6 +94,14 @@ def aider_anthropic(desk: Desk, url: str, key: str) -> tuple[list[str], Mapping[
     environment = {"ANTHROPIC_API_BASE": f"{url}/anthropic", "ANTHROPIC_API_KEY": key}
     command = [str(program("aider")), *AIDER, "--model", "anthropic/claude-sonnet-4-5", "made.txt", "--message"]
     return command, {**environment, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+
+
+def ai_sdk(protocol: str, path: str, model: str) -> Callable[[Desk, str, str], tuple[list[str], Mapping[str, str]]]:
+    def arrange(desk: Desk, url: str, key: str) -> tuple[list[str], Mapping[str, str]]:
+        packages = program("ai-sdk").resolve()
+        return ["node", str(AI_SDK_AGENT), str(packages), protocol, url + path, key, model], {}
+
+    return arrange
 
 
 def patch(file: str, old: str, new: str) -> str:
@@ -126,6 +136,12 @@ OPENCODE_TOOLS = Toolbox(
     edit=lambda file, old, new: Call("edit", {"filePath": file, "oldString": old, "newString": new}),
     run=lambda command: Call("bash", {"command": command, "description": "Runs what the test wants"}),
 )
+AI_SDK_TOOLS = Toolbox(
+    write=lambda file, content: Call("write", {"file": file, "content": content}),
+    read=lambda file: Call("read", {"file": file}),
+    edit=lambda file, old, new: Call("edit", {"file": file, "old": old, "new": new}),
+    run=lambda command: Call("run", {"command": command}),
+)
 
 CLIENTS = (
     Client(
@@ -148,3 +164,15 @@ CLIENTS = (
     Client("aider-openai", "openai/chat", "gpt-5", aider_openai, None),
     Client("aider-anthropic", "anthropic/messages", "claude-sonnet-4-5", aider_anthropic, None),
 )
+"""Programs that people work with."""
+
+AI_SDK = tuple(
+    Client(f"ai-sdk-{name}", protocol, model, ai_sdk(protocol, path, model), AI_SDK_TOOLS)
+    for name, protocol, path, model in (
+        ("anthropic", "anthropic/messages", "/anthropic/v1", "claude-sonnet-4-5"),
+        ("chat", "openai/chat", "/v1", "gpt-5.5"),
+        ("responses", "openai/responses", "/v1", "gpt-5.5"),
+        ("gemini", "gemini/generate_content", "/gemini/v1beta", "gemini-2.5-pro"),
+    )
+)
+"""A library that such programs are made of, with one agent of ours on top, in each protocol that it speaks."""

@@ -29,6 +29,8 @@ class Provider:
     """The end of its base address."""
     model: str | None = None
     """What it is asked whatever the client asks; None: what the client asks."""
+    shows_thinking: bool = True
+    """In plain or sealed, so that it can be brought back."""
 
     def channel(self, name: str, url: str, **more: object) -> dict[str, object]:
         renamed = {} if self.model is None else {"model_mappings": [{"from": ".*", "to": self.model}]}
@@ -44,8 +46,8 @@ class Provider:
 
 
 ANTHROPIC = Provider("anthropic", "anthropic/messages", anthropic, "anthropic", "")
-CHAT = Provider("chat", "openai/chat", chat, "openai", "/v1")
-DEEPSEEK_CHAT = Provider("deepseek", "openai/chat", deepseek, "deepseek", "/v1")
+CHAT = Provider("chat", "openai/chat", chat, "openai", "/v1", shows_thinking=False)
+DEEPSEEK_CHAT = Provider("deepseek", "openai/chat", deepseek, "deepseek", "/v1", "deepseek-reasoner")
 RESPONSES = Provider("responses", "openai/responses", responses, "openai_responses", "/v1", "gpt-5.5")
 GEMINI = Provider("gemini", "gemini/generate_content", gemini, "gemini", "/v1beta", "gemini-3-pro-preview")
 PROVIDERS = (ANTHROPIC, CHAT, DEEPSEEK_CHAT, RESPONSES, GEMINI)

@@ -14,7 +14,7 @@ from typing import cast
 
 import pytest
 
-from tests.clients.others import CLIENTS, Client
+from tests.clients.others import AI_SDK, CLIENTS, Client
 from tests.clients.programs import Desk
 from tests.clients.providers import PROVIDERS, Provider
 from tests.gateway.network import Network, loopback_only
@@ -27,6 +27,7 @@ from tests.upstreams.server import Upstream
 pytestmark = [pytest.mark.client, pytest.mark.wider]
 
 AIDERS_ANSWER = "made.txt\n```\nmade by aider\n```\n"
+THOUGHT = "It says goodbye; I have made it say hello. Now I run it."
 AT_ONCE = 3
 """Programs at work at the same time."""
 
@@ -44,9 +45,14 @@ class Pair:
     def key(self) -> str:
         return f"ah-key-of-{self.name}"
 
+    @property
+    def is_foreign(self) -> bool:
+        return self.client.speaks != self.provider.protocol
+
 
 PAIRS = [Pair(client, provider) for provider in PROVIDERS for client in CLIENTS]
-"""Each client over its own protocol, too: that proves the script."""
+"""Each program over its own protocol, too: that proves the script."""
+PAIRS += [pair for provider in PROVIDERS for client in AI_SDK if (pair := Pair(client, provider)).is_foreign]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,8 @@ def test_changes_a_file(pair: Pair, lab: Lab) -> None:
         assert "hello 42" in work.ran.stdout
         written = work.desk.file("hello.py").read_text()
         assert written.startswith("greeting = 'hello'\n# quotes \" and \\ backslash, ünïcödé 北京 🎈,")
+        # What the model thought before its last call came back with that call.
+        assert any(THOUGHT in heard.thoughts for heard in work.heard) == pair.provider.shows_thinking
 
 
 def test_every_request_was_answered(lab: Lab) -> None:
