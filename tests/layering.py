@@ -105,7 +105,7 @@ TABLE = {
         "addons.admin addons.admin.** "
         "addons.commands addons.console addons.console.** addons.inspection addons.views addons.views.**",
         "hub machinery domain registries channels strategies store steps ground overriding",
-        "fastapi jinja2 mitmproxy orjson pydantic starlette",
+        "fastapi jinja2 mitmproxy orjson pydantic starlette tornado",
         apart=2,
     ),
     # Puts it together.

@@ -38,6 +38,8 @@ from axonhub.transformers.json_types import Json, JsonObject
 
 _LAST_TURNS = 4
 """So many turns from the end are shown at length."""
+_SHORT = 70
+"""Characters of JSON that fit on one line."""
 _BIG_JSON = 64 * 1024
 """Characters of arguments from which on they are shown as they came."""
 
@@ -268,7 +270,8 @@ def _field(name: str, value: Json) -> str:
 
 def _pretty(value: Json) -> str:
     try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+        line = orjson.dumps(value).decode()
+        return line if len(line) <= _SHORT else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONEncodeError:  # nested deeper than it writes, though it reads it
         return "(nested too deep to be shown)"
 

@@ -15,7 +15,7 @@ from axonhub.addons.config import Config, Inspection
 from axonhub.addons.exchange import Exchange, exchange_of
 from axonhub.addons.masking import masked, masked_text, secrets_of
 from axonhub.addons.settings import Settings
-from axonhub.addons.views import contentviews, keeping, listing
+from axonhub.addons.views import contentviews, keeping, listing, page
 from axonhub.addons.views.story import METADATA, as_text, story
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class Window:
         contentviews.register()
 
     def running(self) -> None:
+        page.widen(ctx.master)
         ctx.master.addons.add(self._last)
 
     def done(self) -> None:
