@@ -1,7 +1,7 @@
 """What is worked out once from an object of the configuration, and kept as long as that object lives.
 
 The configuration's objects are frozen and replaced as a whole, so identity is all there is to compare; most of them
-hold mappings and cannot be hashed. Used on the event loop, and at load before an object is shared.
+hold mappings and cannot be hashed. Safe in any thread: at worst something is worked out twice.
 """
 
 from collections.abc import Callable

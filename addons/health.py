@@ -77,6 +77,9 @@ class Vitals:
     """What is left of the provider's own allowance, of the credential that has used least."""
 
 
+_UNKNOWN = Vitals()
+
+
 @dataclass(slots=True)
 class Minute:
     """A sum over the last sixty seconds, in steps of one."""
@@ -130,8 +133,11 @@ class Health:
         self.quotas = ProviderQuotas()
 
     def vitals(self, channel: str, model: str, now_s: float) -> Vitals:
-        service = self._services.get((channel, model)) or Service()
-        account = self._accounts.get(channel) or Account()
+        service = self._services.get((channel, model))
+        account = self._accounts.get(channel)
+        if service is None and account is None:
+            return _UNKNOWN
+        service, account = service or Service(), account or Account()
         recent = [succeeded for at_s, succeeded in service.outcomes if at_s > now_s - RECENT_S]
         return Vitals(
             failures=service.failures,

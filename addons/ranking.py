@@ -3,11 +3,16 @@
 A channel is a candidate when it is enabled, serves the wanted model, and the profile allows it. Priority groups are
 hard; within one the strategy's scores decide, the highest first. What cools down, has an open breaker or has reached a
 limit comes last, but it comes: no request is left without a try.
+
+Of many that serve the model not all are weighed: lots are drawn, which each channel wins as often as its weight says,
+and which fall the same way for all requests of a trace. To score one takes longer than to draw a hundred lots.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import groupby
+from math import log
 from typing import Final
 
 from pydantic import SecretStr
@@ -24,33 +29,65 @@ from axonhub.addons.provider_quota import QuotaState
 from axonhub.addons.remapping import allows
 from axonhub.addons.strategies import Facts
 from axonhub.addons.strategies.limits import usage
-from axonhub.addons.strategies.registry import DEFAULT, STRATEGIES
+from axonhub.addons.strategies.registry import DEFAULT, STRATEGIES, draws_lots
 
+_MOST_WEIGHED = 16
+_BITS = 2**64 - 1
+_MIX = 0x9E3779B97F4A7C15
+"""Odd, its bits as good as random: the golden ratio."""
+_LEAST_WEIGHT = 0.01
 _MOST_MODELS = 4096
 """Names of models whose channels are remembered; callers choose the names."""
 
-type Served = tuple[Channel, str]
-"""A channel, and the name that it knows the model by."""
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A channel that serves a model."""
+
+    channel: Channel
+    model: str
+    """The name that the channel knows it by."""
+    priority: int
+    number: int
+    """What stands for the channel's name in its lots."""
+    streams: bool
 
 
 class Directory:
     """Which channels serve a model, by the names of one configuration. An archived one serves nothing."""
 
     def __init__(self, config: Config) -> None:
-        channels = [each for each in config.channels if each.status != "archived"]
-        self._names = [(each, names_of(each, channel_types()[each.type])) for each in channels]
-        self._found: dict[str, Sequence[Served]] = {}
+        channels = sorted(
+            (each for each in config.channels if each.status != "archived"), key=lambda each: each.priority
+        )
+        self._names = [(each, names_of(each, channel_types()[each.type]), _number(each)) for each in channels]
+        self._found: dict[str, tuple[Sequence[Serving], Sequence[Serving]]] = {}
 
-    def by(self, model: str) -> Sequence[Served]:
+    def enabled(self, model: str) -> Sequence[Serving]:
+        """The lowest priority first, like `all`."""
+        return self._look_up(model)[1]
+
+    def all(self, model: str) -> Sequence[Serving]:
         """Also those that are disabled."""
+        return self._look_up(model)[0]
+
+    def _look_up(self, model: str) -> tuple[Sequence[Serving], Sequence[Serving]]:
         found = self._found.get(model)
         if found is None:
-            served = ((channel, names.find(model)) for channel, names in self._names)
-            found = tuple((channel, name.upstream) for channel, name in served if name is not None)
+            every = tuple(self._serving(model))
             if len(self._found) >= _MOST_MODELS:
                 self._found.clear()
-            self._found[model] = found
+            found = self._found[model] = every, tuple(each for each in every if each.channel.status == "enabled")
         return found
+
+    def _serving(self, model: str) -> Iterator[Serving]:
+        for channel, names, number in self._names:
+            if (name := names.find(model)) is not None:
+                yield Serving(channel, name.upstream, channel.priority, number, _streams(channel))
+
+
+def _number(channel: Channel) -> int:
+    return int.from_bytes(sha256(channel.name.encode()).digest()[:8])
 
 
 directory_of: Final = Derived(Directory)
@@ -69,10 +106,48 @@ def ranked(exchange: Exchange, home: str, health: Health, now_s: float) -> list[
 
     BadRequest, UnknownModel or NoChannel when there is none.
     """
-    found = [_scored(exchange, channel, model, home, health, now_s) for channel, model in _fitting(exchange)]
-    if not found:
+    fitting = _fitting(exchange)
+    if not fitting:
         raise _nothing_fits(exchange)
+    found: list[Candidate] = []
+    for some in _batches(fitting, exchange, home):
+        found += [_scored(exchange, each.channel, each.model, home, health, now_s) for each in some]
+        if not all(each.deferred for each in found):
+            break
     return sorted(found, key=lambda each: (each.deferred, each.channel.priority, -each.total))
+
+
+def _batches(fitting: Sequence[Serving], exchange: Exchange, home: str) -> Iterator[Sequence[Serving]]:
+    """Of each priority group those that are weighed together, until enough of them are."""
+    most = max(_MOST_WEIGHED, exchange.config.retry.max_channel_retries + 1)
+    if len(fitting) <= most:
+        yield fitting
+        return
+    batch: list[Serving] = []
+    for _, group in groupby(fitting, key=lambda each: each.priority):
+        for each in _drawn(list(group), exchange, home):
+            batch.append(each)
+            if len(batch) == most:
+                yield batch
+                batch = []
+    yield batch
+
+
+def _drawn(group: list[Serving], exchange: Exchange, home: str) -> list[Serving]:
+    """The home of the trace first, then by lot; where weight alone decides, the heaviest."""
+    if not draws_lots(strategy_of(exchange)):
+        return sorted(group, key=lambda each: -each.channel.weight)
+    seed = int.from_bytes(sha256(seed_of(exchange).encode()).digest()[:8])
+    lots = [
+        # Exponential with this rate (cf. `weighted`), of a uniform number: the product mixes the bits of both names.
+        (-1.0 if each.channel.name == home else -log(((seed ^ each.number) * _MIX & _BITS | 1) / _BITS) / _rate(each))
+        for each in group
+    ]
+    return [group[index] for index in sorted(range(len(group)), key=lots.__getitem__)]
+
+
+def _rate(serving: Serving) -> float:
+    return serving.channel.weight or _LEAST_WEIGHT
 
 
 def strategy_of(exchange: Exchange) -> str:
@@ -86,7 +161,7 @@ def obstacle(channel: Channel, profile: Profile | None, stream: bool) -> str:
         return channel.disabled_reason or channel.status
     if not allows(profile, channel):
         return f"the profile {profile.name!r} does not allow it" if profile else ""
-    if not _takes(channel, stream):
+    if stream and not _streams(channel):
         return "it takes no requests that stream"
     return ""
 
@@ -108,7 +183,7 @@ def deferral(channel: Channel, vitals: Vitals) -> str:
         return f"cooling for {vitals.cooling_s:.1f} s"
     if vitals.breaker is Breaker.OPEN:
         return f"breaker open, probe in {vitals.probe_in_s:.0f} s"
-    if vitals.quota.state is QuotaState.EXHAUSTED:
+    if vitals.quota.windows and vitals.quota.state is QuotaState.EXHAUSTED:
         return vitals.quota.reason
     used, reason = usage(Facts(channel, vitals))
     return reason if used >= 1 else ""
@@ -156,17 +231,17 @@ def seed_of(exchange: Exchange) -> str:
     return exchange.trace.trace_id or exchange.id
 
 
-def _fitting(exchange: Exchange) -> Iterator[Served]:
-    """The channels that may serve this exchange, with the name that each knows the model by."""
+def _fitting(exchange: Exchange) -> Sequence[Serving]:
+    """The channels that may serve this exchange: those without an `obstacle`."""
     if exchange.pin and exchange.pin.channel:
-        yield _pinned(exchange, exchange.pin)
-        return
-    for channel, model in directory_of(exchange.config).by(exchange.wanted_model):
-        if not obstacle(channel, exchange.profile, exchange.stream):
-            yield channel, model
+        return (_pinned(exchange, exchange.pin),)
+    serving, profile = directory_of(exchange.config).enabled(exchange.wanted_model), exchange.profile
+    if profile is not None and (profile.channels or profile.channel_tags):
+        serving = [each for each in serving if allows(profile, each.channel)]
+    return [each for each in serving if each.streams] if exchange.stream else serving
 
 
-def _pinned(exchange: Exchange, pin: Pin) -> Served:
+def _pinned(exchange: Exchange, pin: Pin) -> Serving:
     """The one channel of a request from inside, whatever its status. BadRequest, UnknownModel, NoChannel."""
     channel = next((each for each in exchange.config.channels if each.name == pin.channel), None)
     if channel is None:
@@ -176,19 +251,19 @@ def _pinned(exchange: Exchange, pin: Pin) -> Served:
     model = upstream_model(channel, channel_types()[channel.type], exchange.wanted_model)
     if model is None:
         raise UnknownModel(f"The channel {channel.name!r} does not serve the model {exchange.wanted_model[:200]!r}.")
-    if not _takes(channel, exchange.stream):
+    if exchange.stream and not _streams(channel):
         raise NoChannel(f"The channel {channel.name!r} takes no requests that stream.")
-    return channel, model
+    return Serving(channel, model, channel.priority, 0, _streams(channel))
 
 
-def _takes(channel: Channel, stream: bool) -> bool:
-    return not (channel.policies.stream == "forbid" and stream)
+def _streams(channel: Channel) -> bool:
+    return channel.policies.stream != "forbid"
 
 
 def _nothing_fits(exchange: Exchange) -> GatewayError:
     """404 when no channel knows the model at all, 503 when one does and is disabled."""
     model = exchange.wanted_model
-    known = [channel for channel, _ in directory_of(exchange.config).by(model)]
+    known = [each.channel for each in directory_of(exchange.config).all(model)]
     waiting = [each for each in known if allows(exchange.profile, each)]
     if not waiting:
         return UnknownModel(f"No channel serves the model {model[:200]!r}.")

@@ -28,6 +28,7 @@ from axonhub.addons.config import (
     render_problems,
 )
 from axonhub.addons.config.process import process_environ
+from axonhub.addons.ranking import directory_of
 from axonhub.addons.reading import admin_token, key_digest, load, load_in_force, state_digest
 from axonhub.addons.runtime.changes import read
 from axonhub.addons.runtime.merging import ADMIN_TOKEN, InForce
@@ -74,7 +75,7 @@ class Settings:
         loaded = load(path)
         state = self._state = RuntimeState(loaded.config.store.path)
         self._admin_token = self._made_token(loaded.config, state)
-        self._take(loaded, state.load(), read(loaded.config, state.load(), state.secrets()))
+        self._take(loaded, state.load(), _read(loaded, state.load(), state))
         return self.config
 
     def is_admin(self, token: str) -> bool:
@@ -146,7 +147,7 @@ class Settings:
         try:
             saved = await asyncio.to_thread(state.load)
             if edited or saved is not self.state:
-                now = await asyncio.to_thread(lambda: read(loaded.config, saved, state.secrets()))
+                now = await asyncio.to_thread(_read, loaded, saved, state)
                 self._take(loaded, saved, now)
         except (OSError, ValueError) as error:
             logger.error("The run-time state cannot be read: %s", error)
@@ -162,3 +163,10 @@ class Settings:
         self._owners = MappingProxyType({digest: each for each in now.config.api_keys if (digest := key_digest(each))})
         self.state_digest = state_digest(state)
         failover.limits.body_bytes = now.config.server.max_request_body_bytes
+
+
+def _read(loaded: Loaded, saved: Mapping[str, object], state: RuntimeState) -> InForce:
+    """With the names of all channels looked up already: no request shall wait for that. Blocks."""
+    now = read(loaded.config, saved, state.secrets())
+    directory_of(now.config)
+    return now

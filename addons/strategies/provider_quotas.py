@@ -10,7 +10,7 @@ LOST_POINTS = 150.0
 
 def provider_quotas(facts: Facts) -> Score:
     quota = facts.vitals.quota
-    if quota.state is QuotaState.AVAILABLE:
+    if not quota.windows or quota.state is QuotaState.AVAILABLE:
         return Score("quota", 0.0)
     share = 0.5 + 0.5 * min(1.0, (quota.used - WARNING) / (1.0 - WARNING))
     return Score("quota", -LOST_POINTS * share, quota.reason)

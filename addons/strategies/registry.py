@@ -20,3 +20,8 @@ STRATEGIES: Mapping[str, tuple[Scoring, ...]] = MappingProxyType(
         "circuit-breaker": (probing, weighted_by_breaker),
     }
 )
+
+
+def draws_lots(strategy: str) -> bool:
+    """Does chance decide among channels that are equal otherwise? Not where the heaviest is always the first."""
+    return in_order not in STRATEGIES.get(strategy, ())

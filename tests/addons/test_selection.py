@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from mitmproxy.test.tflow import tflow
 
-from axonhub.addons.config import ApiKey, Channel, Config, Mapping, Profile
+from axonhub.addons.config import ApiKey, Channel, Config, Mapping, Profile, Retry
 from axonhub.addons.errors import NoChannel, UnknownModel
 from axonhub.addons.exchange import Attempt, Exchange, TraceIds, open_exchange
 from axonhub.addons.health import Health
@@ -412,10 +412,43 @@ def test_explanation_is_given_to_those_who_ask_and_holds_no_secret():
 
 
 def test_explanation_is_bounded():
-    asked = play(*in_order(300))
+    asked = play(*in_order(300), retry=Retry(max_channel_retries=299))
     asked.asked.client_headers = ((b"x-debug-mode", b"true"),)
     asked.next()
 
     told = asked.asked.headers["x-axonhub-debug"]
     assert len(told) <= 4096
     assert json.loads(told)["left_out"]
+
+
+def test_of_many_channels_some_are_drawn_by_weight_and_alike_for_a_trace():
+    channels = [channel(f"c{number}", weight=100 if number < 50 else 1) for number in range(100)]
+    drawn = [names(exchange(*channels, trace=TraceIds(f"t{number}"))) for number in range(300)]
+    first = Counter(order[0] for order in drawn)
+
+    assert {16} == {len(order) for order in drawn}
+    assert drawn[0] == names(exchange(*channels, trace=TraceIds("t0")))
+    assert 290 < sum(count for name, count in first.items() if int(name[1:]) < 50)
+    assert 40 < len(first)
+
+
+def test_home_of_the_trace_is_among_the_drawn_of_its_group():
+    channels = [channel(f"c{number}") for number in range(100)]
+
+    assert "c77" == names(exchange(*channels, trace=TraceIds("t")), home="c77")[0]
+
+
+def test_many_channels_that_rest_are_passed_over():
+    health = Health()
+    channels = [channel(f"c{number}", priority=number) for number in range(100)]
+    for number in range(90):
+        health.cool(f"c{number}", 60.0, NOW)
+
+    assert "c90" == ranked(exchange(*channels), "", health, NOW)[0].channel.name
+
+
+def test_heaviest_of_many_is_first_where_weight_alone_decides():
+    channels = [channel(f"c{number}", weight=number) for number in range(100)]
+    asked = exchange(*channels, profile=Profile(name="p", load_balance="failover"))
+
+    assert ["c99", "c98"] == names(asked)[:2]
