@@ -31,9 +31,12 @@ class Authentication:
         self._settings, self._process_token, self._gate = settings, process_token, gate
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        keys, in_query = _take_header_keys(flow.request), _take_query_keys(flow.request)
+        keys = _take_header_keys(flow.request)
         flow.request.headers.fields, pin = without_pin(flow.request.headers.fields)
         exchange = exchange_of(flow)
+        if exchange is None and flow.response is None:
+            return  # the doorway let it in, where `?key=` is the name of one
+        in_query = _take_query_keys(flow.request)
         if exchange is None or flow.response:
             return
         keys += in_query if takes_key_in_query(exchange.path) else []

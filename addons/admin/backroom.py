@@ -82,6 +82,7 @@ class Page[T](BaseModel):
 
 type Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Items of a page.")]
 type Cursor = Annotated[str | None, Query(max_length=200, description="Of the page before.")]
+type Text = Annotated[str | None, Query(max_length=500)]
 type IfMatch = Annotated[str | None, Header(max_length=200, description="The version that the change is meant for.")]
 
 

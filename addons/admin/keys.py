@@ -19,7 +19,7 @@ from axonhub.addons.admin.backroom import (
     version_of,
 )
 from axonhub.addons.admin.idempotency import IdempotencyKey
-from axonhub.addons.config import Switch
+from axonhub.addons.config import Quota, Switch
 from axonhub.addons.config.values import Name
 from axonhub.addons.runtime import views
 from axonhub.addons.runtime.refusals import Invalid, NotFound
@@ -37,6 +37,8 @@ class KeyDraft(BaseModel):
     """Profiles made at run time that it gets."""
     active_profile: Name | None = None
     """The one of them that it uses."""
+    quota: Quota | None = None
+    """What the key may use up in a period, whatever its profile."""
 
 
 class KeyPatch(BaseModel):
@@ -84,7 +86,7 @@ async def create_key(
     room: Room, request: Request, response: Response, draft: KeyDraft, idempotency_key: IdempotencyKey = None
 ) -> MadeKey:
     """The answer holds the key itself, this once."""
-    given = draft.model_dump(exclude_unset=True)
+    given = draft.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
     made = await room.once.made(idempotency_key, request, lambda: room.changed(lambda: room.changes.create_key(given)))
     return told(response, made)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from axonhub.addons.admin.backroom import ONE, Cursor, Limit, Page, Room, answers
+from axonhub.addons.admin.backroom import ONE, Cursor, Limit, Page, Room, Text, answers
 from axonhub.addons.runtime.refusals import Invalid, NotFound
 from axonhub.addons.store.backend import BodyUnavailable, Filter, Record, Scalar
 from axonhub.addons.store.reader import TraceReader
@@ -19,7 +19,6 @@ _MOST_READ = 2000
 """Records looked through for one page of traces."""
 
 type Bound = Annotated[float | None, Query(ge=0, le=1e11, description="Unix time.")]
-type Text = Annotated[str | None, Query(max_length=500)]
 type Stored = dict[str, JsonValue]
 """A record; docs/store.md lists its fields."""
 

@@ -355,3 +355,22 @@ def test_base_path_is_in_front_of_the_admin_api_too(start, upstreams):
 
     assert 200 == gateway.call("GET", "/ai/admin/api/keys", headers).status
     assert [{"url": "/ai"}] == gateway.call("GET", "/ai/admin/api/openapi.json", headers).json()["servers"]
+
+
+def test_name_is_explained_with_what_is_known_of_each_channel_now(admin, upstreams):
+    upstreams.chat.script = lambda request: json_reply(503, {"error": {"message": "Overloaded."}})
+    ask_chat(admin.gateway)
+    told = admin.get("/explain?model=gpt-4.1&key=me")
+
+    assert ["second"] == [each["channel"] for each in told["candidates"]]
+    assert {"first"} <= {each["channel"] for each in told["out"]}
+    assert "failure" in json.dumps(told["candidates"])
+    assert 404 == admin.ask("GET", "/explain?model=gpt-4.1&key=nobody").status
+
+
+def test_quota_of_a_key_is_made_with_it_and_told(admin, upstreams):
+    made = admin.post("/keys", {"name": "limited", "quota": {"requests": 1, "period": {"calendar": "day"}}})
+    statuses = [ask_anthropic(admin.gateway, made["key"]).status for _ in range(2)]
+    admin.gateway.wait_until(lambda: admin.get("/quotas?key=limited")[0]["exhausted"] is not None, "it is told")
+
+    assert [200, 429] == statuses
