@@ -16,7 +16,7 @@ def sent(document: dict, headers: dict[str, str] | None = None, query: str = "")
     return adapt(Outgoing(url, headers or {}, orjson.dumps(document), "m"), CHANNEL)
 
 
-def test_identity_comes_first_and_the_callers_system_follows():
+def test_case_175_identity_comes_first_and_the_callers_system_follows():
     adapted = sent({"model": "m", "system": "Be brief.", "messages": []})
 
     assert [
@@ -32,7 +32,7 @@ def test_identity_comes_first_and_the_callers_system_follows():
         [{"type": "text", "text": "x-anthropic-billing-header: x"}, {"type": "text", "text": IDENTITY}],
     ],
 )
-def test_claude_codes_own_bytes_pass(system: list):
+def test_case_175_claude_codes_own_bytes_pass(system: list):
     body = b'{"thinking": {"type":"enabled"}, "tool_choice":{"type":"any"},  "system": ' + orjson.dumps(system) + b"}"
 
     assert body == adapt(Outgoing(URL, {}, body, "m"), CHANNEL).body
