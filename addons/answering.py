@@ -30,6 +30,7 @@ from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.pipe import Conversion, Decode, PassThrough
 from axonhub.transformers.sse import SseEvent
+from axonhub.transformers.unheard import unheard
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,8 @@ class Answering:
         attempt.ended_s = exchange.ended_s
         exchange.usage = pipe.fold.usage
         attempt.answer = pipe.fold.response()
+        if attempt.converted:
+            exchange.losses = (*attempt.losses, *unheard(attempt.answer, exchange.address.protocol))
         self._remember(exchange, attempt)
         exchange.failure = attempt.failure = None if exchange.canceled else pipe.failure
 

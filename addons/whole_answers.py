@@ -33,6 +33,7 @@ from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import ProtocolError
 from axonhub.transformers.sse import SseDecoder
+from axonhub.transformers.unheard import unheard
 
 
 def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) -> http.Response | Failure:
@@ -65,6 +66,7 @@ def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) 
     exchange.first_byte_s = attempt.first_event_s = time.time()
     if passes:
         return _untouched(exchange, attempt, response, content)
+    exchange.losses = (*attempt.losses, *unheard(answer, exchange.address.protocol))
     return _converted(exchange, attempt, answer, response)
 
 

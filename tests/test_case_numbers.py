@@ -1,4 +1,4 @@
-"""Each of the hard cases has a test that names its number, or a reason in docs/protocols.md why it is not met in full."""
+"""Each hard case has a test that names its number, or a reason in docs/protocols.md why it is not met in full."""
 
 import re
 from pathlib import Path

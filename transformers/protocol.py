@@ -23,6 +23,9 @@ from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.sse import SseEvent
 
+type Told = Literal["pause", "stop_sequence", "logprobs", "document_citations", "cache_writes"]
+"""What not every protocol has a word for in its answers."""
+
 type Operation = Literal["generate", "count_tokens", "models", "embeddings"]
 
 
@@ -181,6 +184,11 @@ class WireProtocol(Contract):
     @property
     def tells_input_first(self) -> bool:
         """Its streams begin with the input tokens; others tell them at the end."""
+        ...
+
+    @property
+    def hears(self) -> frozenset[Told]:
+        """What clients of this protocol hear of an answer."""
         ...
 
     @property

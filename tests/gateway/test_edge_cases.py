@@ -17,12 +17,14 @@ from tests.gateway.conftest import (
     StartGateway,
     Upstreams,
     ask_anthropic,
+    ask_chat,
+    chat_body,
     config_of,
     messages_body,
 )
 from tests.gateway.process import Gateway
 from tests.gateway.test_traces import record_of
-from tests.judges.sdk import judge_anthropic, judge_anthropic_whole
+from tests.judges.sdk import judge_anthropic, judge_anthropic_whole, judge_chat, judge_chat_whole
 from tests.upstreams.chat import chat
 from tests.upstreams.plan import Turn
 from tests.upstreams.server import Cut, Hold, Reply, Request, Upstream, event_stream, json_reply
@@ -65,6 +67,31 @@ def test_case_043_a_stream_that_broke_is_asked_again_as_a_whole(gateway: Gateway
     assert b"message_stop" not in broken.body
     assert str(whole.header("content-type")).startswith("application/json")
     assert judge_anthropic_whole(whole.body).content[0].to_dict()["text"] == "All of it."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_case_063_a_pause_is_a_stop_to_a_chat_caller_and_its_loss_is_recorded(
+    gateway: Gateway, upstreams: Upstreams, stream: bool
+) -> None:
+    start = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": []}
+    whole = {**start, "content": [{"type": "text", "text": "Wait."}], "stop_reason": "pause_turn", "usage": {}}
+    events = [
+        {"type": "message_start", "message": {**start, "usage": {"input_tokens": 1, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Wait."}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "pause_turn"}, "usage": {"output_tokens": 4}},
+        {"type": "message_stop"},
+    ]
+    pieces = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in events]
+    upstreams.anthropic.script = lambda request: event_stream(pieces) if stream else json_reply(200, whole)
+
+    answer = ask_chat(gateway, body=chat_body("claude-sonnet-4-5", stream=stream))
+
+    completion = judge_chat(answer.body) if stream else judge_chat_whole(answer.body)
+    assert completion.choices[0].finish_reason == "stop"
+    assert "answer.stop_reason" in str(record_of(gateway, answer)["losses"])
+    assert ("answer.stop_reason" in str(answer.header("x-axonhub-loss"))) is not stream
 
 
 THINKING = (

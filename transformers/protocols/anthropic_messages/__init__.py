@@ -23,6 +23,7 @@ from axonhub.transformers.protocol import (
     Reply,
     StreamReader,
     StreamWriter,
+    Told,
     Undo,
     Unreadable,
     Written,
@@ -52,6 +53,7 @@ class AnthropicMessages:
     """Fulfils `WireProtocol`; holds no state."""
 
     tells_input_first: Final = True
+    hears: Final = frozenset[Told](("pause", "stop_sequence", "document_citations", "cache_writes"))
     embeddings_client: Final = None
     embeddings_provider: Final = None
     usage_on_request: Final = None

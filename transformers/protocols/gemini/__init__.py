@@ -15,7 +15,7 @@ from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.json_types import JsonObject
-from axonhub.transformers.protocol import Endpoint, Operation, Reply, StreamReader, StreamWriter, Undo, Written
+from axonhub.transformers.protocol import Endpoint, Operation, Reply, StreamReader, StreamWriter, Told, Undo, Written
 from axonhub.transformers.protocols.gemini import (
     failures,
     names,
@@ -34,6 +34,7 @@ _VERSION: Final = "v1beta"
 class _Gemini:
     name = names.NAME
     tells_input_first = False
+    hears = frozenset[Told](("logprobs",))
     embeddings_client = None
     embeddings_provider = GeminiEmbeddings()
     usage_on_request = None

@@ -13,7 +13,7 @@ from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.json_types import JsonObject
-from axonhub.transformers.protocol import Endpoint, Operation, Reply, Undo, Unreadable, WireProtocol, Written
+from axonhub.transformers.protocol import Endpoint, Operation, Reply, Told, Undo, Unreadable, WireProtocol, Written
 from axonhub.transformers.protocols.openai_chat import failures
 from axonhub.transformers.protocols.openai_chat.embeddings import ChatEmbeddings
 from axonhub.transformers.protocols.openai_chat.names import NAME
@@ -36,6 +36,7 @@ _ENDPOINTS: Final[dict[Operation, Endpoint]] = {
 
 class OpenAiChat:
     tells_input_first: Final = False
+    hears = frozenset[Told](("logprobs", "cache_writes"))
     embeddings_client: Final = ChatEmbeddings()
     embeddings_provider: Final = None
     usage_on_request: Final = ChatUsageOnRequest()

@@ -24,6 +24,7 @@ from axonhub.transformers.protocol import (
     Reply,
     StreamReader,
     StreamWriter,
+    Told,
     Undo,
     Unreadable,
     WireProtocol,
@@ -49,6 +50,7 @@ _PATHS: dict[Operation, str] = {
 class _OpenAiResponses:
     name = NAME
     tells_input_first = False
+    hears = frozenset[Told](("logprobs", "cache_writes"))
     embeddings_client = None
     embeddings_provider = None
     usage_on_request = None
