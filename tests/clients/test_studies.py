@@ -1,7 +1,10 @@
 """What the gateway's commands tell of real runs of Claude Code."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,10 +13,10 @@ import pytest
 from tests.clients.claude_code import claude
 from tests.clients.programs import Desk
 from tests.gateway.network import Network, loopback_only
-from tests.gateway.process import Gateway, start_gateway
+from tests.gateway.process import ROOT, Gateway, axonhub_command, start_gateway
 from tests.upstreams.anthropic import anthropic
 from tests.upstreams.plan import Plan
-from tests.upstreams.plans import all_at_once, say, through_sub_agent
+from tests.upstreams.plans import all_at_once, say, through_sub_agent, write_read_edit_run
 from tests.upstreams.rules import Refusal
 from tests.upstreams.server import Upstream
 from tests.upstreams.toolboxes import CLAUDE_CODE, claude_code_agent
@@ -108,3 +111,62 @@ def test_tree_has_the_sub_agent_below_the_call_that_started_it(
     assert tree["spending"]["cost_micro_usd"] == sum(each["spending"]["cost_micro_usd"] for each in (main, child)) > 0
     assert [] == tree["notes"]
     assert main["tools"][0]["total_s"] >= child["tools"][0]["total_s"]
+
+
+@contextmanager
+def playing(gateway: Gateway, *arguments: str) -> Iterator[str]:
+    """Where the recording answers."""
+    process: subprocess.Popen[str] = gateway.network.inside(
+        subprocess.Popen,
+        axonhub_command("playback", *arguments, "--port", "0"),
+        cwd=ROOT,
+        env=dict(gateway.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().partition(" are played at ")[2].partition(";")[0]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("way", ["strict", "loose"])
+def test_run_repeats_without_a_provider(gateway: Gateway, upstream: Upstream, desk: Desk, way: str) -> None:
+    """Strict: as it was, in the same folder. Loose: by somebody else in another folder, for whom all prompts differ."""
+    file = desk.file("hello.py")
+    follow(upstream, write_read_edit_run(CLAUDE_CODE, str(file)))
+    first = claude(desk, f"{gateway.url}/anthropic", KEY, "make hello.py and fix it")
+    written = file.read_bytes()
+    records(gateway, 5)
+    upstream.close()
+    shutil.rmtree(desk.home)
+    shutil.rmtree(desk.project)
+    if way == "loose":
+        desk = Desk(desk.home.with_name("other-home"), desk.project.with_name("other-project"), desk.network)
+        file.parent.mkdir()
+    desk.home.mkdir()
+    desk.project.mkdir(exist_ok=True)
+
+    with playing(gateway, first.session, *(["--loose"] if way == "loose" else [])) as url:
+        again = claude(desk, f"{url}/anthropic", "any key", "make hello.py and fix it")
+
+    assert ("DONE: hello 42", 0, []) == (again.answer, again.status, again.retries), again.stderr
+    assert written == file.read_bytes()
+    assert first.session != again.session
+
+
+def test_run_that_goes_another_way_is_told_where(gateway: Gateway, upstream: Upstream, desk: Desk) -> None:
+    follow(upstream, say("An answer."))
+    first = claude(desk, f"{gateway.url}/anthropic", KEY, "Say something.")
+    (one,) = records(gateway, 1)
+    upstream.close()
+
+    with playing(gateway, first.session) as url:
+        other = claude(desk, f"{url}/anthropic", "any key", "Say something else.")
+
+    assert 1 == other.status
+    assert f"The nearest recorded request is {one['id']}" in other.answer
+    assert "else" in other.answer.partition("first difference: messages[0]")[2]
