@@ -16,6 +16,7 @@ from axonhub.addons.announcing import Announcing
 from axonhub.addons.answering import Answering
 from axonhub.addons.authentication import Authentication
 from axonhub.addons.cache_watch import CacheWatch
+from axonhub.addons.capture import Capture, Observed
 from axonhub.addons.catalog import Catalog
 from axonhub.addons.dispatch import use_table
 from axonhub.addons.doorway import Doorway
@@ -44,11 +45,15 @@ from axonhub.transformers.memory import SignatureMemory
 class Layer:
     """Addon: puts the failover layer on every client connection."""
 
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+
     def running(self) -> None:
         use_table(ctx.master.addons)
 
     def next_layer(self, data: NextLayer) -> None:
-        failover.install(data)
+        if not self._capture.next_layer(data):
+            failover.install(data)
 
 
 def administration(
@@ -68,8 +73,9 @@ def administration(
     return application(room)
 
 
-def gateway(settings: Settings) -> list[object]:
+def gateway(settings: Settings, capture: Capture | None = None) -> list[object]:
     """A new set of addons around settings that somebody opens before the first request."""
+    capture = capture or Capture(settings)
     failover.limits.refuse_headers = inbound.refuse_headers
     applications: dict[str, Application] = {"demo": demo.application}
     internal = Internal(applications)
@@ -80,11 +86,13 @@ def gateway(settings: Settings) -> list[object]:
     applications["admin"] = administration(settings, internal, sessions, events, selection.health)
     return [
         settings,
-        Layer(),
+        Layer(capture),
         internal,
+        capture,
         Metrics(settings, tracing, quotas, gate, selection),
         Doorway(settings, internal, sessions, gate),
         reader,
+        Observed(capture),
         Authentication(settings, internal.token, gate),
         BodyLimit(),
         Catalog(),

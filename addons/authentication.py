@@ -12,6 +12,7 @@ from mitmproxy import http
 from pydantic import SecretStr
 
 from axonhub.addons.answers import refuse
+from axonhub.addons.captured import Captured, captured_of, passes_by
 from axonhub.addons.config import ApiKey, Profile
 from axonhub.addons.errors import BadRequest, Forbidden, GatewayError, Unauthenticated
 from axonhub.addons.exchange import Exchange, exchange_of
@@ -31,6 +32,8 @@ class Authentication:
         self._settings, self._process_token, self._gate = settings, process_token, gate
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if passes_by(flow):
+            return
         keys = _take_header_keys(flow.request)
         flow.request.headers.fields, pin = without_pin(flow.request.headers.fields)
         exchange = exchange_of(flow)
@@ -43,11 +46,25 @@ class Authentication:
         try:
             if pin:
                 self._take_pin(exchange, pin, flow.client_conn.peername[0])
-            else:
-                exchange.api_key = self._authenticated(keys)
+            elif not exchange.observed:  # that one shows its provider who it is, and nobody here
+                exchange.api_key = self._owner(exchange, keys, captured_of(flow))
                 exchange.profile = self._settings.active_profile(exchange.api_key)
         except GatewayError as error:
             refuse(flow, exchange, error)
+
+    def _owner(self, exchange: Exchange, keys: list[str], captured: Captured | None) -> ApiKey:
+        """Of a captured request without a key of ours, whom the operator has named, or the only one that there is."""
+        try:
+            return self._authenticated(keys)
+        except Unauthenticated:
+            if captured is None:
+                raise
+        if captured.key:
+            return self._named(exchange, captured.key)
+        enabled = [each for each in exchange.config.api_keys if each.status == "enabled"]
+        if len(enabled) == 1:
+            return enabled[0]
+        raise Unauthenticated("Several API keys exist: say as which one to capture, with --capture-key NAME.")
 
     def _take_pin(self, exchange: Exchange, told: dict[str, str], address: str) -> None:
         """Forbidden without one of the two tokens; BadRequest for a name that there is not."""

@@ -28,10 +28,12 @@ def claim(name: str, folder: Path) -> None:
 claim("axonhub", Path(__file__).resolve().parent)
 
 from axonhub.addons.assembly import gateway
+from axonhub.addons.capture import Capture
 from axonhub.addons.launch import Launch
 from axonhub.addons.pausing import Holding
 from axonhub.addons.settings import Settings
 from axonhub.addons.views.window import Window
 
 _settings = Settings()
-addons: list[object] = [Launch(_settings), *gateway(_settings), Window(_settings), Holding()]
+_capture = Capture(_settings)
+addons: list[object] = [Launch(_settings, _capture), *gateway(_settings, _capture), Window(_settings), Holding()]

@@ -21,6 +21,7 @@ from mitmproxy import http
 
 from axonhub.addons import failover
 from axonhub.addons.answers import json_answer
+from axonhub.addons.captured import passes_by
 from axonhub.addons.failover import Ending
 from axonhub.addons.header_fields import by_name, without
 from axonhub.addons.internal import Internal
@@ -29,7 +30,7 @@ from axonhub.addons.routes import inside, is_admin
 from axonhub.addons.sessions import SESSION_HEADER, Sessions, named
 from axonhub.addons.settings import Settings
 from axonhub.addons.throttle import Gate
-from axonhub.transformers.hub.failures import Failure
+from axonhub.addons.untouched import Untouched
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Doorway:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Runs before Inbound, which leaves these paths alone, and before Authentication, which takes tokens away."""
         path = inside(flow.request.path, self._settings.config.server.base_path)
-        if flow.response or not is_admin(path):
+        if flow.response or passes_by(flow) or not is_admin(path):
             return
         self._flows.add(flow)
         headers = {**by_name(flow.request.headers.fields), "host": flow.request.host_header or ""}
@@ -151,31 +152,6 @@ class Doorway:
     def error(self, flow: http.HTTPFlow) -> None:
         if flow in self._flows:
             _forget(flow)
-
-
-class Untouched:
-    """A pipe that lets everything through as it comes."""
-
-    begun = True
-    committed = True
-    rejected = False
-    closed = False
-    progress = 0
-
-    def show(self) -> None:
-        pass
-
-    def feed(self, piece: bytes) -> Iterable[bytes]:
-        return (piece,)
-
-    def finish(self) -> Iterable[bytes]:
-        return ()
-
-    def abort(self, failure: Failure) -> Iterable[bytes]:
-        return ()
-
-    def keepalive(self) -> bytes:
-        return b""
 
 
 def foreign(headers: Mapping[str, str], hosts: Iterable[str]) -> bool:

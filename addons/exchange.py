@@ -4,6 +4,7 @@ Hook modules meet here and nowhere else. An Exchange belongs to one flow and liv
 that it began with, so that a change of config.yml never meets a running request. Changed on the event loop only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -143,6 +144,10 @@ class Exchange:
     trace: TraceIds = TraceIds()
     pin: Pin | None = None
     """None for all requests from outside."""
+    observed: bool = False
+    """It goes where its client sent it, and is only looked at."""
+    own_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Header → value: the client's own for the provider, of an observed request. Never logged, stored or shown."""
     client_headers: tuple[tuple[bytes, bytes], ...] = ()
     """As they came, without the caller's key."""
     body: bytes = b""
@@ -198,7 +203,7 @@ class Exchange:
     @property
     def source(self) -> str:
         """`api`, or what the gateway asks itself for."""
-        return self.pin.source if self.pin else "api"
+        return self.pin.source if self.pin else "observed" if self.observed else "api"
 
     @property
     def owner(self) -> str:

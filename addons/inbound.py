@@ -13,6 +13,7 @@ from mitmproxy import http
 
 from axonhub.addons import failover
 from axonhub.addons.answers import json_answer, refusal, refuse
+from axonhub.addons.captured import passes_by
 from axonhub.addons.config import Config
 from axonhub.addons.decoding import decoded
 from axonhub.addons.errors import BadRequest, GatewayError, HeadersTooLarge, TooLarge
@@ -34,7 +35,7 @@ class Inbound:
         self._settings = settings
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.response:
+        if flow.response or passes_by(flow):
             return
         path = inside(flow.request.path, self._settings.config.server.base_path)
         if is_admin(path):

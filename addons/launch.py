@@ -13,6 +13,8 @@ from pathlib import Path
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
+from axonhub.addons.capture import Capture
+from axonhub.addons.capturing.plan import read_plan
 from axonhub.addons.config import Config, ConfigError
 from axonhub.addons.reading import load
 from axonhub.addons.settings import Settings
@@ -27,12 +29,13 @@ _COLUMNS = ["icon", "path", "comment", "status", "size", "time"]
 
 
 class Launch:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, capture: Capture) -> None:
+        self._settings, self._capture = settings, capture
         self._opened = False
 
     def load(self, loader: Loader) -> None:
         loader.add_option("axonhub_config", str, "", "Path of AxonHub's config.yml.")
+        loader.add_option("axonhub_capture", str, "", "What `axonhub web --capture` captures.")
 
     def configure(self, updated: set[str]) -> None:
         """Called once, with every option, right after the script was loaded."""
@@ -45,7 +48,9 @@ class Launch:
                 flags = missing_flags(load(path).config, sys.argv)
                 execv(sys.executable, [sys.executable, *sys.argv, *flags])
             config = self._settings.open(path)
-        except ConfigError as error:
+            if ctx.options.axonhub_capture:
+                self._capture.plan = read_plan(ctx.options.axonhub_capture)
+        except (ConfigError, ValueError) as error:
             # A gateway that runs on without its configuration would only look alive.
             sys.exit(str(error))
         ctx.options.update(**quiet_options(config))

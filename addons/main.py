@@ -16,6 +16,7 @@ from axonhub.addons import (
     repeating,
     study,
 )
+from axonhub.addons.capture_options import add_capture
 from axonhub.addons.config import ConfigError
 from axonhub.addons.terminal import CommandFailed
 
@@ -44,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = _command(commands, "serve", operations.serve, "run the gateway")
     serve.add_argument("--verbose", action="store_true", help="log debug messages too")
     web = _command(commands, "web", operations.web, "run the gateway with mitmweb")
+    add_capture(serve)
+    add_capture(web)
     web.add_argument("mitmweb", nargs="*", help="further arguments for mitmweb, after --")
     _json(_command(commands, "check", operations.check, "check config.yml"))
     _key(commands)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 
+from axonhub.addons.capture_options import modes_of, plan_of
+from axonhub.addons.capturing.plan import written
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
@@ -31,11 +33,13 @@ _APPLY_TIMEOUT_S = 3.0
 def serve(arguments: argparse.Namespace) -> int:
     # mitmproxy takes a second to import, and no other command needs it.
     from axonhub.addons import serving
+    from axonhub.addons.capture import Capture
     from axonhub.addons.settings import Settings
 
-    settings = Settings()
+    plan, settings = plan_of(arguments), Settings()
     settings.open(arguments.config)
-    return serving.serve(settings, verbose=arguments.verbose)
+    capture = Capture(settings, plan)
+    return serving.serve(settings, verbose=arguments.verbose, capture=capture, modes=modes_of(arguments))
 
 
 def web(arguments: argparse.Namespace) -> int:
@@ -47,7 +51,10 @@ def web(arguments: argparse.Namespace) -> int:
     config = load(arguments.config).config
     own = ["-s", str(_SCRIPT), "--set", "web_open_browser=false"]
     own += ["--set", f"axonhub_config={arguments.config}"] if arguments.config else []
-    mitmweb([*own, *launch.missing_flags(config, arguments.mitmweb), *arguments.mitmweb])
+    if plan := plan_of(arguments):
+        own += ["--set", f"axonhub_capture={written(plan)}"]
+    modes = [flag for mode in modes_of(arguments) for flag in ("--mode", mode)]
+    mitmweb([*own, *launch.missing_flags(config, arguments.mitmweb), *modes, *arguments.mitmweb])
     return 0
 
 

@@ -127,7 +127,7 @@ class Outbound:
         url = url if attempt.converted else with_query(url, exchange.query)
         request = flow.request
         request.headers = _headers(exchange, attempt, kind)
-        secret_headers = auth_headers(kind.auth, attempt.credential)
+        secret_headers = {**auth_headers(kind.auth, attempt.credential), **exchange.own_credentials}
         if kind.adapt:
             adapted = kind.adapt(_outgoing(exchange, attempt, request, url), channel)
             url, attempt.request_body = adapted.url, adapted.body

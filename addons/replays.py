@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from axonhub.addons.exchange import exchange_of
 from axonhub.addons.failover import playback
 from axonhub.addons.masking import masked, secrets_of
+from axonhub.addons.own_port import listening
 from axonhub.addons.pinning import pin_headers, without_pin
 from axonhub.addons.replaying import Again, Changes, ReplayFailed, live_again, pin_of, send
 from axonhub.addons.settings import Settings
@@ -96,10 +97,8 @@ class Replays:
             logger.error("%s could not be replayed: %s", again.id, error)
 
     def _base_url(self) -> str:
-        server = self._settings.config.server
-        host = ctx.options.listen_host or server.host
-        host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-        return f"http://{host}:{ctx.options.listen_port or server.port}{server.base_path}"
+        host, port = listening()
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}{self._settings.config.server.base_path}"
 
 
 def again_of(flow: http.HTTPFlow) -> Again:

@@ -7,7 +7,7 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,24 +20,27 @@ from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.master import Master
 
 from axonhub.addons.assembly import gateway
+from axonhub.addons.capture import Capture
 from axonhub.addons.dispatch import use_table
 from axonhub.addons.launch import PLACEHOLDER
 from axonhub.addons.settings import Settings
 
 
-def serve(settings: Settings, *, verbose: bool = False) -> int:
-    """Runs until SIGINT or SIGTERM. The settings are open. Returns the exit code."""
+def serve(
+    settings: Settings, *, verbose: bool = False, capture: Capture | None = None, modes: Sequence[str] = ()
+) -> int:
+    """Runs until SIGINT or SIGTERM; returns the exit code. The settings are open. `modes`: mitmproxy's, beside ours."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings, verbose))
+        return runner.run(_serve(settings, verbose, capture, modes))
 
 
-async def _serve(settings: Settings, verbose: bool) -> int:
+async def _serve(settings: Settings, verbose: bool, capture: Capture | None, modes: Sequence[str]) -> int:
     _quiet_loggers(verbose)
     server = settings.config.server
-    opts = options.Options(mode=[PLACEHOLDER], listen_host=server.host, listen_port=server.port)
+    opts = options.Options(mode=[PLACEHOLDER, *modes], listen_host=server.host, listen_port=server.port)
     master = Master(opts)
     use_table(master.addons)
-    chain = (TermLog(), Proxyserver(), *gateway(settings), NextLayer(), TlsConfig(), ErrorCheck())
+    chain = (TermLog(), Proxyserver(), *gateway(settings, capture), NextLayer(), TlsConfig(), ErrorCheck())
     master.addons.add(*chain)
     opts.update(connection_strategy="lazy", keep_host_header=True, termlog_verbosity="debug" if verbose else "info")
     _keep_what_is_there()

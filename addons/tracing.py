@@ -94,7 +94,7 @@ class Tracing:
     def _keep(self, exchange: Exchange | None) -> None:
         if exchange is None or exchange.recorded or exchange.address.operation in _NOT_RECORDED:
             return
-        if exchange.api_key is None and exchange.pin is None:
+        if exchange.api_key is None and exchange.pin is None and not exchange.observed:
             return  # whoever has no key must not be able to fill the disk; the log has said why
         exchange.recorded = True
         if self._writer and not self._writer.submit(Finished(record(exchange), bodies(exchange))):

@@ -77,6 +77,8 @@ TABLE = {
     "exports": Row(
         "addons.exports addons.exports.**", "hub machinery domain store steps analysis exports", "mitmproxy orjson"
     ),
+    # Which hosts are captured.
+    "capturing": Row("addons.capturing addons.capturing.**", "hub machinery domain registries steps capturing"),
     # A recorded trace as a provider.
     "playing": Row("addons.playing addons.playing.**", "hub machinery domain store steps analysis playing", "orjson"),
     # A request that is sent again.
@@ -86,7 +88,8 @@ TABLE = {
         "addons.answers addons.dispatch addons.failover addons.failover.** addons.indexed_headers addons.internal "
         "addons.ranking addons.replies addons.runtime addons.runtime.** addons.settings addons.whole_answers "
         "addons.live_events addons.own_port addons.sessions addons.throttle addons.trials addons.model_cards "
-        "addons.model_report addons.model_sync addons.offering addons.reading",
+        "addons.model_report addons.model_sync addons.offering addons.reading "
+        "addons.captured addons.untouched",
         "hub machinery domain registries channels strategies store steps ground",
         "h2 mitmproxy orjson pydantic uvicorn",
     ),
@@ -95,8 +98,9 @@ TABLE = {
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
         "addons.greeting addons.quotas "
         "addons.inbound addons.metrics addons.outbound addons.pausing addons.replays addons.selection addons.tracing "
-        "addons.announcing addons.doorway",
-        "hub machinery domain overriding registries channels strategies store steps analysis replaying ground",
+        "addons.announcing addons.doorway addons.capture",
+        "hub machinery domain overriding registries channels strategies store steps analysis replaying ground "
+        "capturing",
         "mitmproxy orjson pydantic",
         apart=2,
     ),
@@ -113,9 +117,9 @@ TABLE = {
         "addons.assembly addons.axonhub addons.exporting addons.launch addons.main addons.operations "
         "addons.records addons.serving addons.study addons.terminal addons.rehearsing addons.playback_command "
         "addons.repeating addons.explain_command "
-        "addons.managing addons.reaching",
+        "addons.managing addons.reaching addons.capture_options",
         "hub machinery domain registries channels strategies store steps analysis exports ground hooks surface "
-        "program overriding playing replaying",
+        "program overriding playing replaying capturing",
         "mitmproxy orjson pydantic uvloop",
     ),
 }

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.clients.claude_code import claude
-from tests.clients.programs import Desk
+from tests.clients.claude_code import QUIET, claude
+from tests.clients.programs import Desk, program
 from tests.gateway.network import Network, loopback_only
 from tests.gateway.process import ROOT, Gateway, axonhub_command, start_gateway
 from tests.upstreams.anthropic import anthropic
@@ -170,3 +170,54 @@ def test_run_that_goes_another_way_is_told_where(gateway: Gateway, upstream: Ups
     assert 1 == other.status
     assert f"The nearest recorded request is {one['id']}" in other.answer
     assert "else" in other.answer.partition("first difference: messages[0]")[2]
+
+
+@pytest.mark.parametrize("observe", [False, True], ids=["routed", "observed"])
+def test_claude_code_that_knows_no_gateway_is_captured(
+    upstream: Upstream, network: Network, desk: Desk, tmp_path: Path, observe: bool
+) -> None:
+    """It believes to speak with its vendor; the proxy setting and the authority are all that it is told."""
+    command = [str(program("claude")), "-p", "--dangerously-skip-permissions", "--", "make hello.py and fix it"]
+    file, port = desk.file("hello.py"), network.free_port()
+    follow(upstream, write_read_edit_run(CLAUDE_CODE, str(file)))
+    folders = [tmp_path / name for name in ("gateway", "gateway-home")]
+    for folder in folders:
+        folder.mkdir()
+    instead = ["--capture-instead", f"api.anthropic.com={upstream.url}"]
+    gateway = start_gateway(
+        captured_config(upstream), way="serve", folder=folders[0], home=folders[1], network=network,
+        arguments=["--capture", "--capture-port", str(port), *instead, *(["--observe"] if observe else [])],
+    )  # fmt: skip
+    ran = desk.run(
+        command,
+        {
+            **QUIET,
+            "ANTHROPIC_API_KEY": "sk-ant-the-callers-own",
+            "HTTPS_PROXY": f"http://127.0.0.1:{port}",
+            "NODE_EXTRA_CA_CERTS": str(folders[1] / ".mitmproxy" / "mitmproxy-ca-cert.pem"),
+        },
+    )
+
+    assert (0, "DONE: hello 42") == (ran.returncode, ran.stdout.strip()), f"{ran.stderr}\n{gateway.log()[-3000:]}"
+    assert file.read_text().startswith("greeting = 'hello'")
+    asked = [request for request in upstream.requests if request.path == "/v1/messages"]
+    credential = "sk-ant-the-callers-own" if observe else "sk-scripted"
+    assert (5, {credential}) == (len(asked), {request.header("x-api-key") for request in asked})
+    found = records(gateway, 5)
+    assert {"observed" if observe else "api"} == {each["source"] for each in found}
+    assert 1 == len({each["trace_id"] for each in found})
+    gateway.stop()
+    for kept in (path for path in folders[0].rglob("*") if path.is_file()):
+        assert b"sk-ant-the-callers-own" not in kept.read_bytes(), kept
+
+
+def captured_config(upstream: Upstream) -> dict[str, object]:
+    channel = {
+        "name": "one",
+        "type": "anthropic",
+        "base_url": upstream.url,
+        "api_keys": ["sk-scripted"],
+        "supported_models": [MODEL, "claude-haiku-4-5-20251001"],
+    }
+    server = {"trace": {"claude_code_trace_enabled": True}}
+    return {"server": server, "api_keys": [{"name": "me", "key": KEY}], "channels": [channel]}
