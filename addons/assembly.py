@@ -10,7 +10,7 @@ from mitmproxy.proxy.layer import NextLayer
 from axonhub.addons import demo, failover, inbound
 from axonhub.addons.accounting import Accounting
 from axonhub.addons.admin.application import application
-from axonhub.addons.admin.backroom import Backroom
+from axonhub.addons.admin.backroom import Backroom, Tries
 from axonhub.addons.admin.idempotency import Once
 from axonhub.addons.announcing import Announcing
 from axonhub.addons.answering import Answering
@@ -18,6 +18,7 @@ from axonhub.addons.authentication import Authentication
 from axonhub.addons.cache_watch import CacheWatch
 from axonhub.addons.capture import Capture, Observed
 from axonhub.addons.catalog import Catalog
+from axonhub.addons.checkups import Checkups
 from axonhub.addons.dispatch import use_table
 from axonhub.addons.doorway import Doorway
 from axonhub.addons.draining import Draining
@@ -56,10 +57,8 @@ class Layer:
             failover.install(data)
 
 
-def administration(
-    settings: Settings, internal: Internal, sessions: Sessions, events: LiveEvents, health: Health
-) -> Application:
-    """The admin API; its store is looked up when it is used, since settings are not open yet."""
+def tester(settings: Settings, internal: Internal) -> Tries:
+    """Tests channels through our own port."""
 
     async def try_out(wanted: TrialRequest) -> Sequence[Trial]:
         config = settings.config
@@ -68,6 +67,13 @@ def administration(
         door = Door(host, port, config.server.base_path, internal.token, config.server.llm_request_timeout_s)
         return await asyncio.to_thread(tried, wanted, channel, door)
 
+    return try_out
+
+
+def administration(
+    settings: Settings, try_out: Tries, sessions: Sessions, events: LiveEvents, health: Health
+) -> Application:
+    """The admin API; its store is looked up when it is used, since settings are not open yet."""
     changes = Changes(lambda: settings.declared, lambda: settings.declared.store.path)
     room = Backroom(settings, changes, sessions, events, health, try_out, time.monotonic, Once(time.monotonic))
     return application(room)
@@ -82,8 +88,9 @@ def gateway(settings: Settings, capture: Capture | None = None) -> list[object]:
     selection, memory, tracing = Selection(), SignatureMemory(), Tracing(settings)
     reader = Inbound(settings)
     quotas = Quotas(settings, tracing)
+    try_out = tester(settings, internal)
     sessions, events, gate = Sessions(), LiveEvents(), Gate(settings.is_admin)
-    applications["admin"] = administration(settings, internal, sessions, events, selection.health)
+    applications["admin"] = administration(settings, try_out, sessions, events, selection.health)
     return [
         settings,
         Layer(capture),
@@ -107,6 +114,7 @@ def gateway(settings: Settings, capture: Capture | None = None) -> list[object]:
         Metering(quotas),
         Replays(settings, internal.token),
         Announcing(events),
+        Checkups(settings, try_out),
         Draining(settings),
         Greeting(settings),
     ]

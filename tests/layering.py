@@ -98,7 +98,7 @@ TABLE = {
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
         "addons.greeting addons.quotas "
         "addons.inbound addons.metrics addons.outbound addons.pausing addons.replays addons.selection addons.tracing "
-        "addons.announcing addons.doorway addons.capture",
+        "addons.announcing addons.doorway addons.capture addons.checkups",
         "hub machinery domain overriding registries channels strategies store steps analysis replaying ground "
         "capturing",
         "mitmproxy orjson pydantic",

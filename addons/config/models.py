@@ -152,6 +152,13 @@ class Metrics(Section):
     """Without the admin token."""
 
 
+class Probe(Section):
+    """Tests of channels that nobody asks for."""
+
+    interval_s: Seconds = 0.0
+    """How often each enabled channel gets a small request; 0: never."""
+
+
 class Config(Section):
     server: Server = Server()
     api_keys: tuple[ApiKey, ...] = ()
@@ -163,3 +170,4 @@ class Config(Section):
     accounting: Accounting = Accounting()
     inspection: Inspection = Inspection()
     metrics: Metrics = Metrics()
+    probe: Probe = Probe()

@@ -374,3 +374,20 @@ def test_quota_of_a_key_is_made_with_it_and_told(admin, upstreams):
     admin.gateway.wait_until(lambda: admin.get("/quotas?key=limited")[0]["exhausted"] is not None, "it is told")
 
     assert [200, 429] == statuses
+
+
+def test_enabled_channels_are_probed_only_when_that_is_wanted(start, upstreams):
+    config = administered(upstreams)
+    demo = {"name": "demo", "type": "demo", "priority": 9}
+    gateway = start({**config, "channels": [*config["channels"], demo]}, way="serve")  # type: ignore[misc]
+    admin = Administrator(gateway)
+    admin.post("/channels/second/disable")
+    ask_anthropic(gateway)
+    assert 1 == len(upstreams.anthropic.requests)
+
+    gateway.edit(probe={"interval": "1s"})
+    gateway.wait_until(lambda: bool(admin.get("/requests?source=probe")["items"]), "a probe is in the store")
+
+    found = admin.get("/requests?source=probe")["items"]
+    assert {"first"} == {each["channel"] for each in found}
+    assert upstreams.chat.requests == []
