@@ -151,6 +151,9 @@ class Dialect:
     # -- OpenAI Responses family (shares the chat family's fields)
     namespaces: bool = False
     """Tools grouped as `namespace` are understood; else they go as functions with joined names."""
+    reasoning_summaries: bool = False
+    """Ask for summaries whenever the caller wants thinking and does not say that it wants to see none; else only when
+    it asks to see it. OpenAI refuses them to organisations that it has not verified."""
     least_output_tokens: int = 16
     """A smaller `max_output_tokens` is refused, and raised to it."""
 

@@ -680,6 +680,22 @@ def test_efforts_go_to_the_nearest_level(asked, efforts, told):
     assert body(ask(reasoning=asked), Dialect(efforts=efforts)).get("reasoning") == told
 
 
+@pytest.mark.parametrize(
+    ("asked", "summary"),
+    [
+        (Reasoning("adaptive"), "auto"),
+        (Reasoning("effort", "low"), "auto"),
+        (Reasoning("adaptive", visible=False), None),
+        (Reasoning("off"), None),
+    ],
+)
+def test_summaries_are_asked_for_unsaid_only_where_the_channel_says_so(asked, summary):
+    wanting = replace(RESPONSES, reasoning_summaries=True)
+
+    assert body(ask(reasoning=asked), wanting).get("reasoning", {}).get("summary") == summary
+    assert "summary" not in body(ask(reasoning=asked)).get("reasoning", {})
+
+
 def test_encrypted_reasoning_is_asked_for_where_somebody_signs():
     asked = ask(reasoning=Reasoning("effort", "low"))
 

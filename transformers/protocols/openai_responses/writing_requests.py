@@ -144,7 +144,8 @@ def _reasoning(request: Request, dialect: Dialect, body: JsonObject, losses: lis
             losses.append(Loss("reasoning", f"{request.model} {words}", "info" if level else "warning"))
         elif level is None:
             losses.append(Loss("reasoning", "thinking cannot be switched off on this channel", "info"))
-    if asked.summary is not None or asked.visible:
+    unsaid = asked.visible is None and asked.mode != "off" and dialect.reasoning_summaries
+    if asked.summary is not None or asked.visible or unsaid:
         told["summary"] = asked.summary or "auto"
     if told:
         body["reasoning"] = told
