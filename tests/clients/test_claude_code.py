@@ -14,9 +14,9 @@ import pytest
 
 from tests.clients.claude_code import Run, claude
 from tests.clients.programs import Desk
-from tests.clients.providers import ANTHROPIC, CHAT, GEMINI, RESPONSES, Provider
 from tests.gateway.network import Network, loopback_only
 from tests.gateway.process import Gateway, start_gateway
+from tests.gateway.providers import ANTHROPIC, CHAT, GEMINI, RESPONSES, Provider
 from tests.upstreams.plan import Conversation, Plan, Turn
 from tests.upstreams.plans import all_at_once, remembers, say, through_sub_agent, write_read_edit_run
 from tests.upstreams.rules import Refusal

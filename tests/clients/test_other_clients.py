@@ -16,9 +16,9 @@ import pytest
 
 from tests.clients.others import AI_SDK, CLIENTS, Client
 from tests.clients.programs import Desk
-from tests.clients.providers import PROVIDERS, Provider
 from tests.gateway.network import Network, loopback_only
 from tests.gateway.process import Gateway, start_gateway
+from tests.gateway.providers import PROVIDERS, Provider
 from tests.upstreams.plan import Conversation, Plan, Turn
 from tests.upstreams.plans import say, write_read_edit_run
 from tests.upstreams.rules import Refusal

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tests.upstreams.anthropic_rules import RULES, blocks, counts_tokens, messages
 from tests.upstreams.plan import (
+    OVERLOADED,
     Call,
     Conversation,
     Plan,
@@ -18,8 +19,10 @@ from tests.upstreams.plan import (
     minted_signature,
 )
 from tests.upstreams.rules import Asked, Json, Refusal, Rule, first_refusal, mapping, sequence, text
-from tests.upstreams.server import Reply, Request, Script, Step, event_stream, json_reply
+from tests.upstreams.server import Raw, Reply, Request, Script, Step, cut_short, event_stream, json_reply
 
+REQUEST_ID = ("request-id", "req_scripted")
+ENDINGS = {"length": "max_tokens", "filter": "refusal"}
 PATHS = ("/v1/messages", "/v1/messages/count_tokens")
 
 type Event = dict[str, object]
@@ -28,7 +31,7 @@ type Event = dict[str, object]
 def anthropic(plan: Plan, refusals: list[Refusal], rules: Sequence[Rule] = RULES) -> Script:
     """The script. What it refuses is also entered in `refusals`, where a test sees it behind a client's retries."""
 
-    def script(request: Request) -> Reply:
+    def script(request: Request) -> Reply | Raw:
         if request.method == "HEAD":  # a client's warm-up, when it talks to us directly
             return Reply()
         match read(request, rules):
@@ -64,7 +67,7 @@ def refuse(refusal: Refusal) -> Reply:
     return json_reply(
         refusal.status,
         {"type": "error", "error": error, "request_id": "req_scripted"},
-        [("request-id", "req_scripted"), ("x-scripted-rule", refusal.rule)],
+        [REQUEST_ID, ("x-scripted-rule", refusal.rule)],
     )
 
 
@@ -119,13 +122,19 @@ def joined_text(content: object) -> str:
     return "\n".join(text(block.get("text")) for block in blocks(content) if block.get("type") == "text")
 
 
-def answer(asked: Asked, turn: Turn) -> Reply:
-    content = written_blocks(turn, asked)
-    if asked.body.get("stream"):
-        return event_stream(stream(turn, asked, content), [("request-id", "req_scripted")])
-    return json_reply(
-        200, message(asked, content, stop_reason(turn), written_usage(turn.usage)), [("request-id", "req_scripted")]
-    )
+def answer(asked: Asked, turn: Turn) -> Reply | Raw:
+    content, streams = written_blocks(turn, asked), asked.body.get("stream") is True
+    if turn.ending == "overloaded" and (turn.is_silent or not streams):
+        return json_reply(529, overload(), [REQUEST_ID])
+    if streams:
+        return event_stream(stream(turn, asked, content), [REQUEST_ID])
+    whole = json_reply(200, message(asked, content, stop_reason(turn), written_usage(turn.usage)), [REQUEST_ID])
+    return cut_short(whole) if turn.ending == "cut" else whole
+
+
+def overload() -> Event:
+    error = {"type": "overloaded_error", "message": OVERLOADED}
+    return {"type": "error", "error": error, "request_id": "req_scripted"}
 
 
 def written_blocks(turn: Turn, asked: Asked) -> list[Json]:
@@ -160,7 +169,7 @@ def message(asked: Asked, content: Iterable[Json], stopped: str | None, usage: J
 
 
 def stop_reason(turn: Turn) -> str:
-    return "tool_use" if turn.calls else "end_turn"
+    return ENDINGS.get(turn.ending, "tool_use" if turn.calls else "end_turn")
 
 
 def written_usage(usage: Usage) -> Json:
@@ -188,6 +197,10 @@ def events(turn: Turn, asked: Asked, content: list[Json]) -> Iterator[Event]:
         for delta in deltas(block):
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
+    if turn.ending == "overloaded":
+        yield overload()
+    if turn.ending in ("overloaded", "cut"):
+        return
     yield {
         "type": "message_delta",
         "delta": {"stop_reason": stop_reason(turn), "stop_sequence": None},

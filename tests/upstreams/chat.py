@@ -4,10 +4,24 @@ import json
 from collections.abc import Iterator
 
 from tests.upstreams.chat_rules import OPENAI, Dialect, chat_rules, is_custom, messages, tool_name, tools
-from tests.upstreams.plan import Call, Conversation, Plan, Result, Round, Said, Turn, Usage, fragments, identifier
+from tests.upstreams.plan import (
+    OVERLOADED,
+    Call,
+    Conversation,
+    Plan,
+    Result,
+    Round,
+    Said,
+    Turn,
+    Usage,
+    fragments,
+    identifier,
+)
 from tests.upstreams.rules import Asked, Json, Refusal, Rule, first_refusal, mapping, sequence, text
-from tests.upstreams.server import Reply, Request, Script, Step, event_stream, json_reply
+from tests.upstreams.server import Raw, Reply, Request, Script, Step, cut_short, event_stream, json_reply
 
+REQUEST_ID = ("x-request-id", "req_scripted")
+ENDINGS = {"length": "length", "filter": "content_filter"}
 PATHS = ("/v1/chat/completions", "/chat/completions")
 
 
@@ -15,7 +29,7 @@ def chat(plan: Plan, refusals: list[Refusal], dialect: Dialect = OPENAI) -> Scri
     """The script. What it refuses is also entered in `refusals`, where a test sees it behind a client's retries."""
     rules = chat_rules(dialect)
 
-    def script(request: Request) -> Reply:
+    def script(request: Request) -> Reply | Raw:
         match read(request, rules):
             case Refusal() as refusal:
                 refusals.append(refusal)
@@ -44,9 +58,7 @@ def read(request: Request, rules: list[Rule]) -> Asked | Refusal:
 def refuse(refusal: Refusal) -> Reply:
     code = "invalid_api_key" if refusal.status == 401 else None
     error = {"message": refusal.message, "type": "invalid_request_error", "param": None, "code": code}
-    return json_reply(
-        refusal.status, {"error": error}, [("x-request-id", "req_scripted"), ("x-scripted-rule", refusal.rule)]
-    )
+    return json_reply(refusal.status, {"error": error}, [REQUEST_ID, ("x-scripted-rule", refusal.rule)])
 
 
 def conversation(asked: Asked, dialect: Dialect) -> Conversation:
@@ -99,9 +111,12 @@ def joined_text(message: Json) -> str:
     )
 
 
-def answer(asked: Asked, turn: Turn, dialect: Dialect) -> Reply:
-    if asked.body.get("stream"):
-        return event_stream(stream(asked, turn, dialect), [("x-request-id", "req_scripted")])
+def answer(asked: Asked, turn: Turn, dialect: Dialect) -> Reply | Raw:
+    streams = asked.body.get("stream") is True
+    if turn.ending == "overloaded" and (turn.is_silent or not streams):
+        return json_reply(503, overload(), [REQUEST_ID])
+    if streams:
+        return event_stream(stream(asked, turn, dialect), [REQUEST_ID])
     message: Json = {
         "role": "assistant",
         "content": turn.text or (None if turn.calls else ""),
@@ -110,8 +125,13 @@ def answer(asked: Asked, turn: Turn, dialect: Dialect) -> Reply:
         "refusal": None,
     }
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(turn)}
-    whole = {**envelope(asked, "chat.completion"), "choices": [choice], "usage": written_usage(turn.usage)}
-    return json_reply(200, whole, [("x-request-id", "req_scripted")])
+    said = {**envelope(asked, "chat.completion"), "choices": [choice], "usage": written_usage(turn.usage)}
+    whole = json_reply(200, said, [REQUEST_ID])
+    return cut_short(whole) if turn.ending == "cut" else whole
+
+
+def overload() -> Json:
+    return {"error": {"message": OVERLOADED, "type": "server_error", "param": None, "code": "overloaded"}}
 
 
 def envelope(asked: Asked, kind: str) -> Json:
@@ -125,7 +145,7 @@ def envelope(asked: Asked, kind: str) -> Json:
 
 
 def finish_reason(turn: Turn) -> str:
-    return "tool_calls" if turn.calls else "stop"
+    return ENDINGS.get(turn.ending, "tool_calls" if turn.calls else "stop")
 
 
 def written_calls(asked: Asked, turn: Turn) -> list[Json]:
@@ -160,6 +180,10 @@ def stream(asked: Asked, turn: Turn, dialect: Dialect) -> Iterator[Step]:
     for delta in deltas(asked, turn, dialect):
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
         yield written_chunk({**head, "choices": [choice], **no_usage_yet})
+    if turn.ending == "overloaded":
+        yield written_chunk(overload())
+    if turn.ending in ("overloaded", "cut"):
+        return
     last = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish_reason(turn)}
     yield written_chunk({**head, "choices": [last], **no_usage_yet})
     if asks_usage:

@@ -7,9 +7,9 @@ import pytest
 
 from tests.upstreams.anthropic import anthropic
 from tests.upstreams.anthropic_rules import RULES
-from tests.upstreams.plan import Call, Conversation, Turn, minted_signature
+from tests.upstreams.plan import OVERLOADED, Call, Conversation, Ending, Turn, minted_signature
 from tests.upstreams.rules import Refusal
-from tests.upstreams.server import Reply, Request
+from tests.upstreams.server import Raw, Reply, Request
 
 HEADERS = (("x-api-key", "k"), ("anthropic-version", "2023-06-01"), ("content-type", "application/json"))
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
@@ -296,3 +296,30 @@ def test_its_own_turn_may_be_sent_back() -> None:
 
     assert [block["type"] for block in content] == ["thinking", "text", "tool_use"]
     assert refusals == []
+
+
+ENDINGS: Mapping[Ending, str] = {"length": "max_tokens", "filter": "refusal", "overloaded": OVERLOADED}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_turn_ends_as_it_shall(ending: Ending) -> None:
+    turn = Turn(text="Half of it", ending=ending)
+
+    stream = b"".join(
+        piece for piece in ask(request(body(stream=True)), lambda _: turn)[0].body if isinstance(piece, bytes)
+    )
+    whole, _ = ask(request(body()), lambda _: turn)
+
+    assert f'"{ENDINGS[ending]}"'.encode() in stream
+    assert isinstance(whole.body, bytes) and f'"{ENDINGS[ending]}"'.encode() in whole.body
+    assert whole.status == (529 if ending == "overloaded" else 200)
+    assert (b"message_stop" in stream) == (ending != "overloaded")
+
+
+def test_turn_can_be_cut() -> None:
+    turn = Turn(text="Half of it", ending="cut")
+
+    reply, _ = ask(request(body(stream=True)), lambda _: turn)
+
+    assert b"message_delta" not in b"".join(piece for piece in reply.body if isinstance(piece, bytes))
+    assert isinstance(anthropic(lambda _: turn, [])(request(body())), Raw)

@@ -7,10 +7,10 @@ import pytest
 
 from tests.upstreams.chat import chat
 from tests.upstreams.chat_rules import DEEPSEEK, OPENAI, TEMPLATED, Dialect, chat_rules
-from tests.upstreams.plan import Call, Conversation, Plan, Turn
+from tests.upstreams.plan import OVERLOADED, Call, Conversation, Ending, Plan, Turn
 from tests.upstreams.plans import say
 from tests.upstreams.rules import Refusal
-from tests.upstreams.server import Reply, Request
+from tests.upstreams.server import Raw, Reply, Request
 
 HEADERS = (("authorization", "Bearer k"), ("content-type", "application/json"))
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
@@ -380,3 +380,34 @@ def test_usage_chunk_comes_only_when_asked_for() -> None:
     assert b"usage" not in without
     assert with_usage.endswith(b"data: [DONE]\n\n")
     assert without.endswith(b"data: [DONE]\n\n")
+
+
+ENDINGS: Mapping[Ending, bytes] = {
+    "length": b'"finish_reason": "length"',
+    "filter": b'"finish_reason": "content_filter"',
+    "overloaded": OVERLOADED.encode(),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_turn_ends_as_it_shall(ending: Ending) -> None:
+    turn = Turn(text="Half of it", ending=ending)
+
+    stream = b"".join(
+        piece for piece in ask(request(body(stream=True)), lambda _: turn)[0].body if isinstance(piece, bytes)
+    )
+    whole, _ = ask(request(body()), lambda _: turn)
+
+    assert ENDINGS[ending] in stream
+    assert isinstance(whole.body, bytes) and ENDINGS[ending] in whole.body
+    assert whole.status == (503 if ending == "overloaded" else 200)
+    assert (b"[DONE]" in stream) == (ending != "overloaded")
+
+
+def test_turn_can_be_cut() -> None:
+    turn = Turn(text="Half of it", ending="cut")
+
+    reply, _ = ask(request(body(stream=True)), lambda _: turn)
+
+    assert b'finish_reason": "' not in b"".join(piece for piece in reply.body if isinstance(piece, bytes))
+    assert isinstance(chat(lambda _: turn, [])(request(body())), Raw)
