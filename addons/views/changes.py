@@ -11,17 +11,17 @@ from axonhub.addons.views.folding import one_line
 from axonhub.transformers.json_types import Json, JsonObject
 
 _MOST_LINES = 60
-_DEPTH = 6
+DEEP, SHALLOW = 6, 0
 """Below this depth two values are shown as a whole."""
 _VALUE = 90
 _SEEN = 2000
 """Characters of a value that are looked at to show it."""
 
 
-def changes(before: JsonObject, after: JsonObject) -> list[str]:
-    """Members that went (`-`), came (`+`) or became something else (`~`)."""
+def changes(before: JsonObject, after: JsonObject, depth: int = DEEP) -> list[str]:
+    """Members that went (`-`), came (`+`) or became something else (`~`). `depth`: of the objects that are entered."""
     lines: list[str] = []
-    for line in _of_objects(before, after, "", _DEPTH):
+    for line in _of_objects(before, after, "", depth):
         if len(lines) == _MOST_LINES:
             lines.append("⋯ and more")
             break
@@ -44,6 +44,8 @@ def _of_values(before: Json, after: Json, path: str, depth: int) -> Iterator[str
         yield from _of_objects(before, after, path, depth - 1)
     elif depth and isinstance(before, list) and isinstance(after, list):
         yield from _of_lists(before, after, path, depth - 1)
+    elif isinstance(before, list) and isinstance(after, list):
+        yield f"~ {path}: {len(before)} items → {len(after)} items, said in other words"
     else:
         yield f"~ {path}: {brief(before)} → {brief(after)}"
 

@@ -263,7 +263,7 @@ def _fields(value: JsonObject) -> str:
 
 def _field(name: str, value: Json) -> str:
     if isinstance(value, str) and "\n" in value:
-        return f"{name}: |\n{indented(value)}"
+        return f"{name}: |\n{indented(value.rstrip())}"
     inside = _pretty(value)
     return f"{name}:\n{indented(inside)}" if "\n" in inside else f"{name}: {inside}"
 

@@ -14,10 +14,10 @@ def rewrite_text(story: Story, changed: Sequence[str] | None) -> str:
         "\n".join(_head(story)),
         "\n".join((rule("edited by hand"), *edited)) if edited else "",
         *_steps(story, attempts[-1] if attempts else None),
-        _body(attempts, changed),
     ]
     parts += ["\n".join((rule("why this channel"), *_why(story)))]
     parts += ["\n".join((rule("tries"), *_tries(attempts)))] if attempts else []
+    parts.append(_body(attempts, changed))
     parts.append("\n".join((rule("outcome"), *_outcome(story))))
     return "\n\n".join(filter(None, parts))
 
@@ -55,7 +55,7 @@ def _steps(story: Story, last: Story | None) -> Iterator[str]:
             )
         )
         rows.append(("conversion", "–", _conversion(story, last)))
-    lines = table([(f"{at}.", what, how, model) for at, (what, model, how) in enumerate(rows, 1)])
+    lines = table([(f"{at}.", what, model, how) for at, (what, model, how) in enumerate(rows, 1)])
     losses = [f"  ✗ {each.text('path')}: {each.text('reason')}" for each in last.parts("losses")] if last else []
     lost = ["", "lost on the way:", *losses] if losses else []
     yield "\n".join((rule("what was done to it"), *lines, *lost))

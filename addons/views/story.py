@@ -11,7 +11,7 @@ import orjson
 
 from axonhub.addons.exchange import Attempt, Candidate, Exchange
 from axonhub.addons.prices import dollars
-from axonhub.addons.views.changes import changes
+from axonhub.addons.views.changes import DEEP, SHALLOW, changes
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.json_types import Json, JsonObject
 
@@ -106,7 +106,9 @@ def differences(exchange: Exchange) -> list[str]:
     attempt = exchange.attempt
     if attempt is None or attempt.request_body in (b"", exchange.body):
         return []
-    return changes(_document(exchange.body), _document(attempt.request_body))
+    # Of two protocols only the members tell anything: what is in them is said in other words throughout.
+    depth = DEEP if attempt.protocol is exchange.address.protocol else SHALLOW
+    return changes(_document(exchange.body), _document(attempt.request_body), depth)
 
 
 def edits(exchange: Exchange) -> list[str]:

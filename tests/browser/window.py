@@ -65,4 +65,5 @@ class Window:
         expect(editor).to_have_count(0)
 
     def resume(self) -> None:
+        self.page.locator(".nav-tabs-lg").get_by_text("Flow", exact=True).click()
         self.page.get_by_title("[a]ccept intercepted flow").click()

@@ -57,6 +57,10 @@ class Mitmweb:
     def kill(self, flow: Flow) -> None:
         self._call("POST", f"/flows/{flow['id']}/kill")
 
+    def clear(self) -> None:
+        """The list."""
+        self._call("POST", "/clear")
+
     def set_options(self, **options: object) -> None:
         self._call("PUT", "/options", options)
 

@@ -190,7 +190,8 @@ def start_gateway(
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    gateway = Gateway(process, port or whole["server"]["port"], web_port, folder, network, full_environment, checkout)
+    listening = port or whole["server"]["port"]  # type: ignore[index]
+    gateway = Gateway(process, listening, web_port, folder, network, full_environment, checkout)
     try:
         gateway.wait_until(lambda: is_healthy(gateway), "GET /health answers 200")
     except BaseException:
