@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import orjson
 
 from axonhub.addons.capture_options import modes_of, plan_of
 from axonhub.addons.capturing.plan import written
+from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import served_models
 from axonhub.addons.config import Config, ConfigError, Problem, render_problems
@@ -21,6 +23,7 @@ from axonhub.addons.runtime.merging import ACTIVE_PROFILES
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.state import RuntimeState
 from axonhub.addons.terminal import CommandFailed, listed, print_json, print_rows, print_text
+from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.json_types import Json
 
 _SCRIPT = Path(__file__).with_name("axonhub.py")
@@ -204,8 +207,36 @@ def channel_list(arguments: argparse.Namespace) -> int:
 
 
 def channel_kinds(arguments: argparse.Namespace) -> int:
+    kinds = sorted(channel_types().values(), key=lambda kind: kind.name)
+    if arguments.json:
+        print_json([_kind(kind) for kind in kinds])
+        return 0
     rows: list[Mapping[str, Json]] = [
-        {"type": kind.name, "protocols": list(kind.protocols), "base_url": kind.base_url, "title": kind.title}
-        for kind in channel_types().values()
+        {
+            "type": kind.name,
+            "protocols": list(kind.protocols),
+            "beside": list(kind.siblings),
+            "base_url": kind.base_url or ("in this process" if kind.internal else "(yours)"),
+            "credential": kind.auth,
+            "title": kind.title,
+        }
+        for kind in kinds
     ]
     return print_rows(arguments, rows)
+
+
+def _kind(kind: ChannelType) -> Json:
+    plain = Dialect()
+    flags = {each.name: getattr(kind.dialect, each.name) for each in fields(Dialect)}
+    return {
+        "type": kind.name,
+        "title": kind.title,
+        "protocols": list(kind.protocols),
+        "siblings": list(kind.siblings),
+        "base_url": kind.base_url,
+        "auth": kind.auth,
+        "headers": {**kind.headers},
+        "default_models": list(kind.default_models),
+        "counts_tokens": kind.counts_tokens,
+        "dialect": {name: str(value) for name, value in flags.items() if value != getattr(plain, name)},
+    }

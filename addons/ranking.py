@@ -18,6 +18,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from axonhub.addons.channels.credentials import rotated
+from axonhub.addons.channels.facing import facing
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.channels.serving import names_of, upstream_model
 from axonhub.addons.config import Channel, Config, Profile
@@ -111,10 +112,15 @@ def ranked(exchange: Exchange, home: str, health: Health, now_s: float) -> list[
         raise _nothing_fits(exchange)
     found: list[Candidate] = []
     for some in _batches(fitting, exchange, home):
-        found += [_scored(exchange, each.channel, each.model, home, health, now_s) for each in some]
+        found += [_scored(exchange, _facing(exchange, each.channel), each.model, home, health, now_s) for each in some]
         if not all(each.deferred for each in found):
             break
     return sorted(found, key=lambda each: (each.deferred, each.channel.priority, -each.total))
+
+
+def _facing(exchange: Exchange, channel: Channel) -> Channel:
+    """As it answers this client, perhaps in the client's own protocol."""
+    return facing(channel, exchange.address.protocol.name)
 
 
 def _batches(fitting: Sequence[Serving], exchange: Exchange, home: str) -> Iterator[Sequence[Serving]]:

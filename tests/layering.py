@@ -48,8 +48,8 @@ TABLE = {
     ),
     # What was found.
     "registries": Row(
-        "addons.channels.checking addons.channels.dialects addons.channels.registry addons.channels.rows "
-        "addons.channels.serving addons.strategies.registry",
+        "addons.channels.checking addons.channels.dialects addons.channels.facing addons.channels.registry "
+        "addons.channels.rows addons.channels.serving addons.channels.vendor_rows addons.strategies.registry",
         "hub machinery domain overriding registries strategies",
         "pydantic",
     ),

@@ -5,6 +5,7 @@ from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from axonhub.addons.channels.facing import siblings
 from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import Channel, Config, Finding
@@ -34,6 +35,11 @@ def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Findi
             place = ("channels", index, "api_keys", number)
             yield Finding(place, f"a credential of type {kind.name} begins with {kind.credential_prefix}")
     yield from _override_findings(index, channel)
+    spoken = {protocol for each in (kind, *siblings(kind)) for protocol in each.protocols}
+    for number, endpoint in enumerate(channel.endpoints):
+        if endpoint.protocol not in spoken:
+            message = f"type {kind.name} has no way to speak it: one of {', '.join(sorted(spoken))}"
+            yield Finding(("channels", index, "endpoints", number, "protocol"), message)
     if not (kind.base_url or kind.internal or channel.base_url):
         yield Finding(
             ("channels", index, "base_url"), f"type {kind.name} has no address of its own: base_url is needed"

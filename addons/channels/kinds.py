@@ -55,6 +55,8 @@ class ChannelType:
     """Sent with each request, unless the client's own protocol already set them."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """Base path by protocol name, where a vendor keeps a second protocol below another one (`/anthropic`)."""
+    siblings: tuple[str, ...] = ()
+    """Types that speak other protocols for the same account, at addresses of their own."""
     default_models: tuple[str, ...] = ()
     counts_tokens: bool = False
     """Its own counter may be asked (`count_tokens`)."""

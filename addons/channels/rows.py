@@ -1,6 +1,7 @@
 """The channel types that differ from each other in data only. A new OpenAI-compatible provider is one row here."""
 
 from axonhub.addons.channels.kinds import ChannelType
+from axonhub.addons.channels.vendor_rows import VENDOR_ROWS
 from axonhub.transformers import dialects
 
 _CHAT = ("openai/chat",)
@@ -17,6 +18,7 @@ ROWS: tuple[ChannelType, ...] = (
         "https://api.openai.com/v1",
         dialect=dialects.OPENAI,
         native_dialect=True,
+        siblings=("openai_responses",),
         title="OpenAI chat completions, or any compatible server by base_url",
     ),
     ChannelType(
@@ -26,6 +28,7 @@ ROWS: tuple[ChannelType, ...] = (
         dialect=dialects.RESPONSES,
         counts_tokens=True,
         native_dialect=True,
+        siblings=("openai",),
         title="OpenAI Responses",
     ),
     ChannelType(
@@ -56,6 +59,7 @@ ROWS: tuple[ChannelType, ...] = (
         "https://api.deepseek.com/v1",
         dialect=dialects.DEEPSEEK,
         default_models=("deepseek-chat", "deepseek-reasoner"),
+        siblings=("deepseek_anthropic",),
         title="DeepSeek, OpenAI protocol",
     ),
     ChannelType(
@@ -67,9 +71,17 @@ ROWS: tuple[ChannelType, ...] = (
         headers=_VERSION_HEADER,
         default_models=("deepseek-chat", "deepseek-reasoner"),
         native_dialect=True,
+        siblings=("deepseek",),
         title="DeepSeek, Anthropic protocol",
     ),
-    ChannelType("moonshot", _CHAT, "https://api.moonshot.cn/v1", dialect=dialects.MOONSHOT, title="Moonshot (Kimi)"),
+    ChannelType(
+        "moonshot",
+        _CHAT,
+        "https://api.moonshot.cn/v1",
+        dialect=dialects.MOONSHOT,
+        siblings=("moonshot_anthropic",),
+        title="Moonshot (Kimi)",
+    ),
     ChannelType(
         "moonshot_anthropic",
         _ANTHROPIC,
@@ -77,9 +89,17 @@ ROWS: tuple[ChannelType, ...] = (
         dialect=dialects.MOONSHOT_ANTHROPIC,
         headers=_VERSION_HEADER,
         native_dialect=True,
+        siblings=("moonshot",),
         title="Moonshot (Kimi), Anthropic protocol",
     ),
-    ChannelType("zai", _CHAT, "https://api.z.ai/api/paas/v4", dialect=dialects.ZAI, title="Z.ai (GLM)"),
+    ChannelType(
+        "zai",
+        _CHAT,
+        "https://api.z.ai/api/paas/v4",
+        dialect=dialects.ZAI,
+        siblings=("zai_anthropic",),
+        title="Z.ai (GLM)",
+    ),
     ChannelType(
         "zai_anthropic",
         _ANTHROPIC,
@@ -87,6 +107,7 @@ ROWS: tuple[ChannelType, ...] = (
         dialect=dialects.ZAI_ANTHROPIC,
         headers=_VERSION_HEADER,
         native_dialect=True,
+        siblings=("zai",),
         title="Z.ai (GLM), Anthropic protocol",
     ),
     ChannelType(
@@ -94,21 +115,41 @@ ROWS: tuple[ChannelType, ...] = (
         _CHAT,
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
         dialect=dialects.QWEN,
+        siblings=("bailian_anthropic",),
         title="Alibaba Bailian (Qwen)",
     ),
     ChannelType("openrouter", _CHAT, "https://openrouter.ai/api/v1", dialect=dialects.OPENROUTER, title="OpenRouter"),
     ChannelType("groq", _CHAT, "https://api.groq.com/openai/v1", dialect=dialects.GROQ, title="Groq"),
-    ChannelType("ollama", _CHAT, "http://127.0.0.1:11434/v1", dialect=dialects.OLLAMA, title="Ollama"),
+    ChannelType(
+        "ollama",
+        _CHAT,
+        "http://127.0.0.1:11434/v1",
+        dialect=dialects.OLLAMA,
+        siblings=("ollama_anthropic",),
+        title="Ollama",
+    ),
     ChannelType("vllm", _CHAT, "http://127.0.0.1:8000/v1", dialect=dialects.VLLM, title="vLLM"),
-    ChannelType("xai", _CHAT, "https://api.x.ai/v1", dialect=dialects.COMPATIBLE, title="xAI"),
     ChannelType(
-        "siliconflow", _CHAT, "https://api.siliconflow.cn/v1", dialect=dialects.COMPATIBLE, title="SiliconFlow"
+        "bailian_anthropic",
+        _ANTHROPIC,
+        "https://dashscope.aliyuncs.com/apps/anthropic",
+        dialect=dialects.COMPATIBLE,
+        headers=_VERSION_HEADER,
+        native_dialect=True,
+        siblings=("bailian",),
+        title="Alibaba Bailian (Qwen), Anthropic protocol",
     ),
     ChannelType(
-        "deepinfra", _CHAT, "https://api.deepinfra.com/v1/openai", dialect=dialects.COMPATIBLE, title="DeepInfra"
+        "ollama_anthropic",
+        _ANTHROPIC,
+        "http://127.0.0.1:11434",
+        dialect=dialects.COMPATIBLE,
+        headers=_VERSION_HEADER,
+        native_dialect=True,
+        siblings=("ollama",),
+        title="Ollama, Anthropic protocol",
     ),
-    ChannelType("fireworks", _CHAT, "https://api.fireworks.ai/inference/v1", title="Fireworks"),
-    ChannelType("cerebras", _CHAT, "https://api.cerebras.ai/v1", title="Cerebras"),
+    *VENDOR_ROWS,
     ChannelType(
         "demo",
         (*_ANTHROPIC, *_CHAT, *_RESPONSES, *_GEMINI),

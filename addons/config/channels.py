@@ -308,6 +308,15 @@ class ChannelPolicies(Section):
     """All, streaming ones only, or none that stream."""
 
 
+class Endpoint(Section):
+    """A further address of the channel's account, where another protocol is spoken."""
+
+    protocol: Name
+    """Such as `anthropic/messages`; the type, or one that it is related to, must speak it (`axonhub channel types`)."""
+    base_url: Url
+    """By the same rule as the channel's."""
+
+
 class Channel(Section):
     """A configured upstream account."""
 
@@ -317,6 +326,8 @@ class Channel(Section):
     """One of `axonhub channel types`."""
     base_url: Url | None = None
     """Nothing: the type's own. Ends with `#`: no version is appended; with `##`: used as it is."""
+    endpoints: tuple[Endpoint, ...] = ()
+    """Further addresses by protocol: a client whose protocol is spoken at one is asked there, without conversion."""
     api_keys: tuple[SecretStr, ...] = ()
     """Credentials; with several, a trace stays on one."""
     supported_models: tuple[Name, ...] = ()
