@@ -32,8 +32,15 @@ from axonhub.addons.capture import Capture
 from axonhub.addons.launch import Launch
 from axonhub.addons.pausing import Holding
 from axonhub.addons.settings import Settings
+from axonhub.addons.views.sibling_flows import SiblingFlows
 from axonhub.addons.views.window import Window
 
 _settings = Settings()
 _capture = Capture(_settings)
-addons: list[object] = [Launch(_settings, _capture), *gateway(_settings, _capture), Window(_settings), Holding()]
+addons: list[object] = [
+    Launch(_settings, _capture),
+    *gateway(_settings, _capture),
+    Window(_settings),
+    SiblingFlows(),
+    Holding(),
+]

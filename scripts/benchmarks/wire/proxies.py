@@ -85,8 +85,8 @@ def bare(folder: Path, upstream_port: int) -> Iterator[Proxy]:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    with _ended(process):
-        wait_until(lambda: _listens(port), "mitmdump listens")
+    with ended(process):
+        wait_until(lambda: listens(port), "mitmdump listens")
         yield Proxy("mitmdump, bare", port, process.pid)
 
 
@@ -97,17 +97,17 @@ def gateway(folder: Path, upstream_port: int, way: str) -> Iterator[Proxy]:
     own.mkdir()
     arguments, name = {"mitmdump": (("-q",), "mitmdump -s"), "serve": ((), "axonhub serve")}[way]
     started = start_gateway(dict(config(upstream_port)), way=way, folder=own, home=folder, arguments=arguments)
-    with _ended(started.process):
+    with ended(started.process):
         yield Proxy(name, started.port, started.process.pid)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
-def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     try:
         yield
     finally:

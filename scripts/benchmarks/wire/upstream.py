@@ -2,6 +2,7 @@
 
 What a request gets is in its model's name, which passes through every proxy: `…-at-once` a stream in one burst,
 `…-drip` one event a millisecond, `…-paced` one that thinks and then speaks like a model; anything else a whole answer.
+A request with `FAILING` in its path fails with 500.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import uvloop
 
 EVENTS = 200
 PACED_EVENTS = 40
+FAILING = "/fails"
 DRIP_S = 0.001
 THINKING_S = 0.03
 PACE_S = 0.025
@@ -118,6 +120,13 @@ def streamed(events: Sequence[bytes]) -> list[bytes]:
     return [b"HTTP/1.1 200 OK\r\n" + _HEADERS + head + chunks[0], *chunks[1:-1], chunks[-1] + b"0\r\n\r\n"]
 
 
+def failed() -> bytes:
+    body = orjson.dumps({"type": "error", "error": {"type": "api_error", "message": "Internal server error"}})
+    head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    return b"HTTP/1.1 500 Internal Server Error\r\n" + _HEADERS + head + body
+
+
+FAILED = failed()
 WHOLE: Mapping[bool, bytes] = {False: whole(anthropic_answer()), True: whole(chat_answer())}
 STREAMS: Mapping[tuple[bool, bytes], list[bytes]] = {
     (chat, each.mark): streamed((chat_events if chat else anthropic_events)(each.events))
@@ -152,6 +161,9 @@ class Connection(asyncio.Protocol):
             self._answer(request)
 
     def _answer(self, request: bytes) -> None:
+        if FAILING.encode() in request[:200]:
+            self._transport.write(FAILED)
+            return
         chat = b"/chat/completions" in request[:200]
         cadence = next((each for each in CADENCES if each.mark in request), None)
         if cadence is None:
