@@ -100,7 +100,9 @@ class Dialect:
     json_schema: bool = True
     """`response_format: json_schema` is understood; else json_object."""
     cache_marks: bool = False
-    """`cache_control` on content parts is understood (openrouter, qwen)."""
+    """`cache_control` on content parts is understood (openrouter, qwen); by Responses, `prompt_cache_breakpoint`."""
+    cache_breakpoints: bool = False
+    """`prompt_cache_breakpoint` on content parts of chat is understood (OpenAI says so of its newest models)."""
     extra_sampling: bool = True
     """top_k and the like are understood beyond OpenAI's own list."""
     omits_terminator: bool = False

@@ -7,8 +7,9 @@ from pydantic import TypeAdapter
 
 from axonhub.transformers import dialects
 from axonhub.transformers.dialect import Dialect
-from axonhub.transformers.hub.parts import Text
+from axonhub.transformers.hub.parts import CacheMark, Text
 from axonhub.transformers.hub.requests import Reasoning, Request, Sampling, Turn
+from axonhub.transformers.protocol import Unsupported
 from axonhub.transformers.registry import discovered
 
 NAMED = {name: value for name, value in vars(dialects).items() if isinstance(value, Dialect)}
@@ -197,3 +198,33 @@ def test_the_least_limit_of_responses_is_a_flag():
 
     assert RESPONSES.write_request(request, Dialect()).body["max_output_tokens"] == 16
     assert RESPONSES.write_request(request, Dialect(least_output_tokens=1)).body["max_output_tokens"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "member"),
+    [
+        ({"cache_breakpoints": True}, {"prompt_cache_breakpoint": {"mode": "explicit"}}),
+        ({"cache_marks": True}, {"cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+        ({}, {}),
+    ],
+)
+def test_cache_marks_of_chat_are_said_as_the_channel_takes_them(flags, member):
+    marked = Text("hi", cache=CacheMark("1h"))
+    told = CHAT.write_request(Request("m", (Turn("user", (marked, Text("so"))),)), Dialect(**flags))
+
+    assert told.body["messages"][0]["content"][0] == {"type": "text", "text": "hi", **member}
+    assert {loss.severity for loss in told.losses} <= {"info"}
+    assert bool(told.losses) == (flags != {"cache_marks": True})
+
+
+@pytest.mark.parametrize("provider", [(MESSAGES, dialects.ANTHROPIC), (RESPONSES, dialects.RESPONSES)])
+@pytest.mark.parametrize("uri", ["https://www.youtube.com/watch?v=x", "https://youtu.be/x"])
+def test_a_film_by_address_is_no_document_to_others(provider, uri):
+    body = {"contents": [{"role": "user", "parts": [{"fileData": {"fileUri": uri}}, {"text": "What is it?"}]}]}
+
+    with pytest.raises(Unsupported, match="video"):
+        provider[0].write_request(GENERATE.read_request(body, "m", False), provider[1])
+    assert (
+        GENERATE.write_request(GENERATE.read_request(body, "m", False), dialects.GEMINI).body["contents"]
+        == (body["contents"])
+    )

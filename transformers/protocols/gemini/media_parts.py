@@ -1,5 +1,6 @@
 """Media on Gemini's wire: `inlineData` and `fileData` ⇄ images, documents, sound and film."""
 
+import re
 from typing import Final
 
 from axonhub.transformers.hub.parts import Audio, Document, FileReference, Image, Inline, Link, Media, Native, Video
@@ -12,6 +13,8 @@ type MediaPart = Image | Document | Audio | Video
 
 REFUSED_IMAGES: Final = frozenset({"image/bmp", "image/tiff"})
 _OWN_STORES: Final = ("gs://", "https://generativelanguage.googleapis.com/")
+_FILM: Final = re.compile(r"https?://(?:(?:www|m)\.)?(?:youtube\.com|youtu\.be)/", re.IGNORECASE)
+"""Addresses that Gemini's clients give without a media type."""
 _DETAILS: Final = {
     "MEDIA_RESOLUTION_LOW": "low",
     "MEDIA_RESOLUTION_MEDIUM": "auto",
@@ -23,6 +26,8 @@ _DETAILS: Final = {
 def media_part(kind: str, source: Media, part: JsonObject) -> MediaPart:
     """`kind` is the media type that the sender declared."""
     native = Native(NAME, part)
+    if not kind and isinstance(source, Link) and _FILM.match(source.url):
+        return Video(source, native=native)
     match kind.partition("/")[0].lower():
         case "image":
             return Image(source, _detail(part), native=native)

@@ -40,10 +40,12 @@ from axonhub.transformers.protocols.openai_chat.names import NAME
 from axonhub.transformers.reminders import is_billing_block, reminded
 from axonhub.transformers.tool_names import NameTable, freeform_arguments
 
+_MARKS: Final = frozenset(("cache_control", "prompt_cache_breakpoint"))
 _LOST: Final[dict[str, Loss]] = {
     loss.path: loss
     for loss in (
         Loss("cache_control", "this channel takes no cache marks", "info"),
+        Loss("cache_control.ttl", "this channel decides how long it caches", "info"),
         Loss("messages[].content[].thinking", "this channel takes no earlier reasoning", "info"),
         Loss("messages[].content[].redacted_thinking", "only the provider that wrote it can read it", "info"),
         Loss("messages[].content[].signature", "another provider signed it", "info"),
@@ -162,7 +164,7 @@ class _Writer:
         return {"role": "tool", "tool_call_id": call_id, "content": self._result_content(parts, result.is_error)}
 
     def _result_content(self, parts: list[Json], is_error: bool) -> Json:
-        marked = any(isinstance(part, dict) and "cache_control" in part for part in parts)
+        marked = any(isinstance(part, dict) and not _MARKS.isdisjoint(part) for part in parts)
         if marked and not is_error:
             return parts
         text = "\n".join(str(part["text"]) for part in parts if isinstance(part, dict))
@@ -297,6 +299,11 @@ class _Writer:
         return written
 
     def _mark(self, written: JsonObject, mark: CacheMark) -> None:
+        if self._dialect.cache_breakpoints:
+            if mark.ttl is not None:
+                self._lose("cache_control.ttl")
+            written["prompt_cache_breakpoint"] = {"mode": "explicit"}
+            return
         if not self._dialect.cache_marks:
             return self._lose("cache_control")
         written["cache_control"] = {"type": "ephemeral"} if mark.ttl is None else {"type": "ephemeral", "ttl": mark.ttl}
