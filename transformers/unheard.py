@@ -16,6 +16,8 @@ def unheard(answer: Response, protocol: WireProtocol) -> tuple[Loss, ...]:
 def _ending(answer: Response, protocol: WireProtocol) -> Iterator[Loss]:
     if answer.stop is StopReason.PAUSE and "pause" not in protocol.hears:
         yield Loss("answer.stop_reason", "the provider's own tools need another round, which this client cannot know")
+    if answer.stop_word is not None:
+        yield Loss("answer.stop_reason", f"the reason {answer.stop_word!r} is not known; told as {answer.stop}")
     if answer.stop_sequence is not None and "stop_sequence" not in protocol.hears:
         yield Loss("answer.stop_sequence", "which of the stop sequences was met", "info")
 

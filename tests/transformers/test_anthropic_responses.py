@@ -330,3 +330,12 @@ def test_a_folded_stream_equals_the_whole_answer(response, visible):
         whole, reply
     )
     assert folded.response().parts == whole.parts
+
+
+def test_a_refusal_that_another_protocol_tells_as_a_part_is_a_refusal():
+    """OpenAI's answer ends with a plain stop; here the reason is what tells."""
+    answer = Response((Refusal("No."),), StopReason.END)
+
+    assert PROTOCOL.write_response(answer, Reply(SEED, 1, REQUEST))["stop_reason"] == "refusal"
+    stream = b"".join(map(PROTOCOL.stream_writer(Reply(SEED, 1, REQUEST)).write, unfold(answer)))
+    assert b'"stop_reason":"refusal"' in stream

@@ -386,3 +386,10 @@ def test_case_100_a_gemini_clients_error_is_an_error_for_chat():
 
     (tool,) = [each for each in CHAT.write_request(request, CHAT_DIALECT).body["messages"] if each["role"] == "tool"]
     assert tool["content"] == "Error: gone"
+
+
+def test_a_refusal_that_another_protocol_tells_as_a_part_is_a_filter():
+    answer = Response((Refusal("No."),), StopReason.END)
+
+    assert PROTOCOL.write_response(answer, reply())["candidates"][0]["finishReason"] == "SAFETY"
+    assert b'"finishReason":"SAFETY"' in b"".join(map(PROTOCOL.stream_writer(reply()).write, unfold(answer)))

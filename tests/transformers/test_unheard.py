@@ -2,10 +2,13 @@
 
 import pytest
 
+from axonhub.transformers.dialect import Dialect
+from axonhub.transformers.hub.fold import fold, unfold
 from axonhub.transformers.hub.logprobs import TokenLogprob
 from axonhub.transformers.hub.parts import Hosted, Native, Text, ToolCall, Unknown
 from axonhub.transformers.hub.responses import Response, StopReason
 from axonhub.transformers.hub.usage import Usage
+from axonhub.transformers.protocol import Undo
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.unheard import unheard
 
@@ -38,6 +41,23 @@ def test_case_063_what_a_client_cannot_hear_is_recorded(name, path):
     answer, heard_by = FEATURES[path]
 
     assert [loss.path for loss in unheard(answer, discovered()[name])] == ([] if name in heard_by else [path])
+
+
+UNKNOWN = {
+    ANTHROPIC: {"content": [], "stop_reason": "novel", "usage": {"input_tokens": 1, "output_tokens": 1}},
+    CHAT: {"choices": [{"message": {"content": "a"}, "finish_reason": "novel"}]},
+    GEMINI: {"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "novel"}]},
+}
+
+
+@pytest.mark.parametrize("provider", UNKNOWN)
+@pytest.mark.parametrize("client", PROTOCOLS)
+def test_a_reason_of_the_future_is_a_plain_stop_and_a_recorded_loss(client, provider):
+    answer = discovered()[provider].read_response(UNKNOWN[provider], Dialect(), Undo())
+    [loss] = unheard(fold(unfold(answer)), discovered()[client])
+
+    assert answer.stop is StopReason.END
+    assert (loss.path, "'novel'" in loss.reason) == ("answer.stop_reason", True)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

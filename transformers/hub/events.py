@@ -87,6 +87,8 @@ class Stop:
     sequence: str | None = None
     """The stop sequence that was met, where the provider tells."""
     detail: JsonObject | None = None
+    word: str | None = None
+    """The provider's own word for the reason, where nobody here knows it."""
 
 
 type PartEvent = PartStarted | TextDelta | ArgumentsDelta | SignatureTold | AnnotationTold | PartEnded

@@ -109,6 +109,7 @@ class Fold:
             model=self.start.model,
             stop_sequence=stop.sequence,
             stop_detail=stop.detail,
+            stop_word=stop.word,
             alternatives=tuple(self._further[candidate].response() for candidate in sorted(self._further)),
         )
 
@@ -134,7 +135,7 @@ def unfold(response: Response) -> Iterator[Event]:
 
 
 def _stop_of(response: Response) -> Stop:
-    return Stop(response.stop, response.stop_sequence, response.stop_detail)
+    return Stop(response.stop, response.stop_sequence, response.stop_detail, response.stop_word)
 
 
 def _unfold_parts(response: Response) -> Iterator[PartEvent]:

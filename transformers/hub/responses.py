@@ -18,6 +18,10 @@ class StopReason(StrEnum):
     PAUSE = "pause"
     """The provider's own tools need another round (Anthropic's `pause_turn`)."""
 
+    def when_refused(self, refused: bool) -> "StopReason":
+        """For protocols that tell a refusal by the reason alone; OpenAI's is a part, and ends like any answer."""
+        return StopReason.FILTER if refused and self is StopReason.END else self
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -28,6 +32,8 @@ class Response:
     model: str | None = None
     stop_sequence: str | None = None
     stop_detail: JsonObject | None = None
+    stop_word: str | None = None
+    """The provider's own word for the reason, where nobody here knows it."""
     alternatives: tuple["Response", ...] = ()
     """Further answers to the same request, in their order: parts and stop reasons alone."""
     extensions: Mapping[str, JsonObject] = field(default_factory=dict)

@@ -37,6 +37,7 @@ def read_response(body: JsonObject, origin: str, undo: Undo) -> Response | Failu
         model=as_text(body.get("model")),
         stop_sequence=stop.sequence,
         stop_detail=stop.detail,
+        stop_word=stop.word,
         extensions={NAME: unknown} if unknown else {},
     )
 
@@ -47,6 +48,7 @@ def write_response(response: Response, reply: Reply) -> JsonObject:
     for index, part in enumerate(response.parts):
         blocks += answer_blocks(part, reply.id, index, hidden)
     called = any(block["type"] == "tool_use" for block in blocks)
+    refused = any(isinstance(part, Refusal) for part in response.parts)
     estimated = estimated_tokens(sum(_length(part) for part in response.parts))
     message: JsonObject = {
         "id": message_id(response.id, reply),
@@ -54,7 +56,7 @@ def write_response(response: Response, reply: Reply) -> JsonObject:
         "role": "assistant",
         "model": reply.request.model,
         "content": list(blocks),
-        **write_stop(response.stop, response.stop_sequence, response.stop_detail, called),
+        **write_stop(response.stop.when_refused(refused), response.stop_sequence, response.stop_detail, called),
         "usage": write_usage(response.usage, reply.estimated_input_tokens, estimated),
     }
     return message | response.extensions.get(NAME, {})

@@ -33,7 +33,8 @@ def read_stop(source: JsonObject) -> Stop | None:
     if reason is None:
         return None
     detail = as_mapping(source.get("stop_details")) or None
-    return Stop(_READ.get(reason, StopReason.END), as_text(source.get("stop_sequence")), detail)
+    word = None if reason in _READ else reason
+    return Stop(_READ.get(reason, StopReason.END), as_text(source.get("stop_sequence")), detail, word)
 
 
 def write_stop(reason: StopReason, sequence: str | None, detail: JsonObject | None, called_tool: bool) -> JsonObject:

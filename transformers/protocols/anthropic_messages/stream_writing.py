@@ -60,7 +60,7 @@ class Writer:
         self._characters = 0
         self._blocks = 0
         """Opened so far; the open one has the last index."""
-        self._called_tool = False
+        self._called_tool = self._refused = False
         self._part: Part | None = None
         """The part that events now tell of."""
         self._open = False
@@ -119,13 +119,14 @@ class Writer:
         stop = self._stop or Stop(StopReason.END)
         delta: JsonObject = {
             "type": "message_delta",
-            "delta": write_stop(stop.reason, stop.sequence, stop.detail, self._called_tool),
+            "delta": write_stop(stop.reason.when_refused(self._refused), stop.sequence, stop.detail, self._called_tool),
             "usage": write_usage(self._usage, self._reply.estimated_input_tokens, estimated_tokens(self._characters)),
         }
         return [_frame("message_delta", delta), _frame("message_stop", {"type": "message_stop"})]
 
     def _part_started(self, event: PartStarted) -> list[bytes]:
         part = self._part = event.part
+        self._refused = self._refused or isinstance(part, Refusal)
         self._open, self._held, self._signature = False, [], None
         match part:
             case ToolCall():

@@ -38,7 +38,7 @@ from axonhub.transformers.protocols.gemini.media_parts import file_source, inlin
 from axonhub.transformers.protocols.gemini.names import NAME, camel
 from axonhub.transformers.protocols.gemini.reading_parts import hosted_code
 from axonhub.transformers.protocols.gemini.signing import provider_signature
-from axonhub.transformers.protocols.gemini.stops import UNSPECIFIED, block, read_stop
+from axonhub.transformers.protocols.gemini.stops import UNSPECIFIED, block, read_stop, unknown_word
 from axonhub.transformers.protocols.gemini.usage import read_usage
 from axonhub.transformers.sse import SseEvent
 from axonhub.transformers.tool_names import freeform_input
@@ -125,7 +125,8 @@ class GeminiStreamReader:
         if isinstance(stop, Failure):
             return self._fail(stop)
         usage = [UsageTold(self._usage)] if self._usage.known else []
-        return [*further, *self._end_text(), *self._ledger.end_all(), *usage, Stop(stop), End()]
+        told = Stop(stop, word=unknown_word(self._finish_reason))
+        return [*further, *self._end_text(), *self._ledger.end_all(), *usage, told, End()]
 
     def whole(self) -> list[Event]:
         """The end of a whole answer, which needs no reason to be complete."""

@@ -52,9 +52,10 @@ def _candidate(response: Response, reply: Reply, place: int) -> JsonObject:
     )
     parts: list[Json] = [part for part in (written_part(each, with_thoughts) for each in said) if part is not None]
     texts = [(part.text, part.annotations) for part in response.parts if isinstance(part, Text) and part.annotations]
+    refused = any(isinstance(part, Refusal) for part in response.parts)
     return {
         "content": {"role": "model", "parts": parts},
-        "finishReason": write_stop(response.stop),
+        "finishReason": write_stop(response.stop.when_refused(refused)),
         "index": place,
         **grounding_metadata(texts),
         **write_logprobs(

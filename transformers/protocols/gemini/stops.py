@@ -45,6 +45,11 @@ def read_stop(finish_reason: str, message: str, called_tool: bool) -> StopReason
     return StopReason.TOOL if called_tool and reason is StopReason.END else reason
 
 
+def unknown_word(finish_reason: str) -> str | None:
+    """The reason itself, where nobody here knows it; Google's OTHER says nothing."""
+    return finish_reason if finish_reason and finish_reason not in _REASONS and finish_reason != "OTHER" else None
+
+
 def write_stop(reason: StopReason) -> str:
     return _WRITTEN[reason]
 

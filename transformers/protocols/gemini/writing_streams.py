@@ -58,6 +58,7 @@ class GeminiStreamWriter:
         self._response_id: str | None = None
         self._usage = Usage()
         self._stop = StopReason.END
+        self._refused = False
         self._part: Part | None = None
         self._index = 0
         self._pieces: list[str] = []
@@ -83,6 +84,7 @@ class GeminiStreamWriter:
             case ArgumentsDelta(text=text):
                 self._pieces.append(text)
             case PartStarted(index, part):
+                self._refused = self._refused or isinstance(part, Refusal)
                 self._part, self._pieces, self._signature, self._annotations = part, [], None, []
                 self._index = index
             case PartEnded():
@@ -173,7 +175,7 @@ class GeminiStreamWriter:
     def _last(self) -> JsonObject:
         return {
             "content": {"role": "model", "parts": []},
-            "finishReason": write_stop(self._stop),
+            "finishReason": write_stop(self._stop.when_refused(self._refused)),
             "index": self._candidate,
             **grounding_metadata(self._cited),
         }

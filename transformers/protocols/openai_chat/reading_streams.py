@@ -31,7 +31,7 @@ from axonhub.transformers.openai_logprobs import read_tokens
 from axonhub.transformers.protocol import Undo, Unreadable
 from axonhub.transformers.protocols.openai_chat.failures import failure_in
 from axonhub.transformers.protocols.openai_chat.reasoning import Details, reasoning_text
-from axonhub.transformers.protocols.openai_chat.stops import read_stop
+from axonhub.transformers.protocols.openai_chat.stops import read_stop, unknown_word
 from axonhub.transformers.protocols.openai_chat.think_tags import TagSplitter
 from axonhub.transformers.protocols.openai_chat.usage import read_usage
 from axonhub.transformers.sse import SseEvent
@@ -361,13 +361,13 @@ class ChatStreamReader:
         if isinstance(stop, Failure):
             events += self._fail(failure_in(choice) or stop)
             return False
-        self._stop(stop, events)
+        self._stop(stop, events, unknown_word(finish_reason))
         return True
 
-    def _stop(self, reason: StopReason, events: list[Event]) -> None:
+    def _stop(self, reason: StopReason, events: list[Event], word: str | None = None) -> None:
         self._close_all(events)
         self._stopped = True
-        events.append(Stop(reason))
+        events.append(Stop(reason, word=word))
 
     def _fail(self, failure: Failure) -> list[Event]:
         self._over = True

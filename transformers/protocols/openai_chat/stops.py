@@ -49,6 +49,11 @@ def read_stop(finish_reason: str, called_tool: bool) -> StopReason | Failure:
     return reason
 
 
+def unknown_word(finish_reason: str) -> str | None:
+    """The reason itself, where it is a word of the future or of a vendor."""
+    return None if finish_reason.lower() in _REASONS else finish_reason
+
+
 def write_stop(reason: StopReason, called_tool: bool, legacy: bool = False) -> str:
     """A call beats a plain stop, whatever the provider said. `legacy`: the client asked with `functions`."""
     word = "tool_calls" if called_tool and _WRITTEN[reason] == "stop" else _WRITTEN[reason]
