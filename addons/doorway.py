@@ -1,14 +1,13 @@
 """Addon: `/admin` on the one port. Lets in who has the admin token or a session; the rest of the way leads inside.
 
 What is let in goes to an upstream inside the process, by way of the failover layer like any request, so streams flow.
-It has no Exchange: it is no business of keys, channels and records. Its bodies may hold credentials, which is why a
-flow forgets them as soon as it is done.
+It has no Exchange: it is no business of keys, channels and records. Its bodies may hold credentials, which is why the
+flow, which people and files may see, keeps neither what was asked nor what was answered.
 
 A browser that was lured here from another site has no token; that it cannot use a session either is seen to by the
 cookie (SameSite=Strict) and here, by `Sec-Fetch-Site`, `Origin` and `Host`.
 """
 
-import asyncio
 import logging
 import math
 import time
@@ -25,7 +24,6 @@ from axonhub.addons.captured import passes_by
 from axonhub.addons.failover import Ending
 from axonhub.addons.header_fields import by_name, without
 from axonhub.addons.internal import Internal
-from axonhub.addons.replies import is_event_stream
 from axonhub.addons.routes import inside, is_admin
 from axonhub.addons.sessions import SESSION_HEADER, Sessions, named
 from axonhub.addons.settings import Settings
@@ -38,8 +36,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 _HOP = frozenset(
     b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect host cookie".split()
 )
-_FORGET_AFTER_S = 0.5
-"""The layer sends an answer in the same moment in which it tells that it is there."""
+_BODILESS = (204, 304)
 _MOST_BODY_BYTES = 1024 * 1024
 
 
@@ -142,12 +139,11 @@ class Doorway:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         current = failover.last_try(flow)
-        if flow in self._flows and current and flow.response and is_event_stream(flow.response):
-            current.pipe = Untouched()
-
-    def response(self, flow: http.HTTPFlow) -> None:
-        if flow in self._flows:
-            asyncio.get_running_loop().call_later(_FORGET_AFTER_S, _forget, flow)
+        if flow not in self._flows or current is None or flow.response is None:
+            return
+        _forget(flow)  # what was asked has been sent
+        if flow.request.method != "HEAD" and flow.response.status_code not in _BODILESS:
+            current.pipe = Untouched()  # what flows through is never kept in the flow
 
     def error(self, flow: http.HTTPFlow) -> None:
         if flow in self._flows:
@@ -187,6 +183,5 @@ def _is_address(name: str) -> bool:
 
 
 def _forget(flow: http.HTTPFlow) -> None:
-    for message in (flow.request, flow.response):
-        if message is not None and message.data.content:
-            message.data.content = b"(not kept)"
+    if flow.request.data.content:
+        flow.request.data.content = b"(not kept)"

@@ -8,7 +8,8 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 def listening() -> tuple[str, int]:
     """Host and port to call. RuntimeError before it listens."""
     proxyserver = ctx.master.addons.get("proxyserver")
-    addresses = [each for server in proxyserver.servers for each in server.listen_addrs] if proxyserver else []
+    servers = [each for each in proxyserver.servers if each.mode.type_name == "reverse"] if proxyserver else []
+    addresses = [each for server in servers for each in server.listen_addrs]
     if not addresses:
         raise RuntimeError("the gateway does not listen yet")
     host, port = addresses[0][:2]

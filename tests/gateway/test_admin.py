@@ -391,3 +391,18 @@ def test_enabled_channels_are_probed_only_when_that_is_wanted(start, upstreams):
     found = admin.get("/requests?source=probe")["items"]
     assert {"first"} == {each["channel"] for each in found}
     assert upstreams.chat.requests == []
+
+
+def test_flows_that_a_person_or_a_file_may_see_hold_no_body_of_the_admin_api(start, upstreams, tmp_path):
+    file = tmp_path / "flows"
+    gateway = start(administered(upstreams), way="mitmdump", arguments=("-w", str(file)))
+    admin = Administrator(gateway)
+    made = admin.post("/keys", {"name": "new"})
+    draft = {"name": "made", "type": "openai", "base_url": f"{upstreams.chat.url}/v1", "api_keys": [CREDENTIAL]}
+    admin.post("/channels", draft)
+    gateway.stop()
+
+    kept = file.read_bytes()
+    assert b"/admin/api/channels" in kept
+    for secret in (CREDENTIAL, made["key"], ADMIN_TOKEN):
+        assert secret.encode() not in kept
