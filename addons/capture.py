@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from mitmproxy import ctx, http
 from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.mode_specs import RegularMode
 
 from axonhub.addons import failover
 from axonhub.addons.answers import json_answer
@@ -64,26 +65,36 @@ class Capture:
 
     def next_layer(self, data: NextLayer) -> bool:
         """False: the gateway's own port. Called by the addon that puts our layer on connections, before that."""
-        client = data.context.client
-        if not is_proxied(client):
+        client, address = data.context.client, data.context.server.address
+        if self.plan is None or not is_proxied(client):
             return False
-        address = data.context.server.address
-        if address is None or (
-            self.plan and {address[0].lower(), (client.sni or "").lower()} & self.providers().keys()
-        ):
+        names = {name.lower() for name in (address[0] if address else "", client.sni or "") if name}
+        if address is None or names & self.providers().keys():
             tunnels.install_inside(data)
+        elif not isinstance(client.proxy_mode, RegularMode) and not client.sni and not data.data_server():
+            self._by_greeting(data)
         else:
             tunnels.let_by(data)
         return True
 
+    def _by_greeting(self, data: NextLayer) -> None:
+        """Where no CONNECT has named the host (local mode), the client's TLS does."""
+        asked = tunnels.server_name(data.data_client())
+        if asked is None:
+            return  # asked again when more has come
+        if asked.lower() in self.providers():
+            tunnels.install_inside(data)
+        else:
+            tunnels.let_by(data)
+
     # -- requests
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if not is_proxied(flow.client_conn) or flow.is_replay:
+        if self.plan is None or not is_proxied(flow.client_conn) or flow.is_replay:
             return
         credentials = taken_credentials(flow.request)
-        provider = self.providers().get((flow.client_conn.sni or flow.request.host).lower()) if self.plan else None
-        if provider is None or self.plan is None or flow.request.scheme != "https":
+        provider = self.providers().get((flow.client_conn.sni or flow.request.host).lower())
+        if provider is None or flow.request.scheme != "https":
             capture(flow, Captured("", observed=True))
             flow.response = json_answer(403, {"error": {"code": "not_captured", "message": _ONLY_TUNNELS}})
             return

@@ -21,7 +21,7 @@ def findings_text(findings: Sequence[Finding]) -> str:
     rows = [
         (moment(each.ts), each.request_id, each.agent, each.model, each.input_tokens, each.read_tokens,
          each.written_tokens, each.lost_tokens or None, money(each.lost_micro_usd) if each.lost_tokens else "",
-         _SAID[each.cause])
+         _said(each))
         for each in findings
     ]  # fmt: skip
     heads = ("time", "id", "agent", "model", "in", "read", "written", "lost", "cost $", "cache")
@@ -29,6 +29,11 @@ def findings_text(findings: Sequence[Finding]) -> str:
         return "No request of this trace was answered and has its body still."
     told = [line for each in findings if each.cause not in ("first", "kept") for line in _explained(each)]
     return "\n".join([table(heads, rows), "", *map(printable, told), _total(findings)])
+
+
+def _said(finding: Finding) -> str:
+    changed = finding.cause == "broken" and not finding.lost_tokens
+    return "changed" if changed else _SAID[finding.cause]
 
 
 def _explained(finding: Finding) -> Iterator[str]:

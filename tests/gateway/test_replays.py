@@ -9,6 +9,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.io import FlowReader
 
+from tests.gateway import caller
 from tests.gateway.conftest import (
     ANTHROPIC_CREDENTIAL,
     ANTHROPIC_HEADERS,
@@ -26,6 +27,7 @@ from tests.gateway.process import BIN, FAULTS, ROOT, Gateway
 from tests.upstreams.anthropic import anthropic
 from tests.upstreams.plan import Call, Conversation, Turn
 
+WEB_PASSWORD = "the-password-of-this-test"
 KEY = api_key(profiles=[DEEPSEEK_PROFILE])
 
 
@@ -230,3 +232,39 @@ def test_model_answers_with_a_tool_call_are_compared_by_meaning(gateway: Gateway
 
     assert "The tool calls differ:" in shown
     assert f'{first}: look {{"at":1}}' in shown.replace('"at": ', '"at":')
+
+
+def in_mitmweb(gateway: Gateway, method: str, path: str, body: bytes = b"") -> Any:
+    """As its own page asks."""
+    headers = (
+        ("authorization", f"Bearer {WEB_PASSWORD}"), ("cookie", "_mitmproxy_xsrf=a"), ("x-xsrftoken", "a"),
+        ("content-type", "application/json"),
+    )  # fmt: skip
+    answer = caller.call(gateway.web_port, method, path, headers, body)
+    assert answer.status == 200, answer.body
+    return json.loads(answer.body) if answer.body else None
+
+
+def test_mitmweb_replays_flows_by_command_and_by_button(start: StartGateway, upstreams: Upstreams) -> None:
+    gateway = start({**standing(upstreams), "inspection": {"web_password": WEB_PASSWORD}}, way="web")
+    first = ask(gateway)
+
+    def asked() -> list[dict[str, Any]]:
+        return [each for each in in_mitmweb(gateway, "GET", "/flows") if each["request"]["method"] == "POST"]
+
+    def ended() -> list[dict[str, Any]]:
+        return [each for each in asked() if (each.get("response") or {}).get("timestamp_end")]
+
+    (flow,) = asked()
+    order = json.dumps({"arguments": ["~m POST", "channel=second", "model=gpt-4.1"]}).encode()
+    in_mitmweb(gateway, "POST", "/commands/axonhub.replay", order)
+    gateway.wait_until(lambda: len(ended()) == 2, "the command's flow")
+    in_mitmweb(gateway, "POST", f"/flows/{flow['id']}/replay")
+    gateway.wait_until(lambda: len(ended()) == 3, "the button's flow")
+
+    assert (2, 1) == (len(upstreams.anthropic.requests), len(upstreams.chat.requests))
+    assert upstreams.anthropic.requests[0].body == upstreams.anthropic.requests[1].body
+    assert [200] * 3 == [each["response"]["status_code"] for each in asked()]
+    gateway.wait_until(lambda: len(json.loads(gateway.command("trace", "list", "--json").stdout)) == 3, "the records")
+    records = json.loads(gateway.command("trace", "list", "--json").stdout)
+    assert [first, first, None] == [each["replay_of"] for each in records]
