@@ -119,6 +119,7 @@ CHANNEL_TYPE = ChannelType(
     auth="none",
     dialect=ANTHROPIC,
     native_dialect=True,
+    needs="aws",
     adapt=adapt,
     sign=sign,
     decode_stream=decode_stream,

@@ -64,6 +64,8 @@ class ChannelType:
     """The vendor's own service: a client's bytes may pass untouched in the protocols listed."""
     credential_prefix: str = ""
     """What every credential of this type begins with; anything else is refused at load."""
+    needs: Literal["", "aws", "gcp"] = ""
+    """The part of `settings` without which nothing can be asked."""
     fixed_base_url: bool = False
     """The channel's own `base_url` does not count; only `settings.base_url_for_tests` does, on loopback."""
     adapt: Adapt | None = None

@@ -295,3 +295,18 @@ def test_case_170_a_responses_channel_counts_by_its_provider(clouds: Gateway, pr
     assert isinstance(body, dict)
     assert sent.path == "/v1/responses/input_tokens"
     assert sorted(body) == (["input", "model"] if "input" in asked else ["input", "instructions", "model", "tools"])
+
+
+# -- several answers
+
+
+def test_case_155_several_answers_are_asked_for_where_they_are_given(clouds: Gateway, provider: Upstream) -> None:
+    given = ask_chat(clouds, body=chat_body("gemini-2.5-pro", n=2))
+    asked = last(provider).json()
+    refused = ask_chat(clouds, body=chat_body("claude-on-vertex", n=2))
+
+    assert isinstance(asked, dict)
+    assert asked["generationConfig"]["candidateCount"] == 2
+    assert given.status == 200
+    assert (refused.status, refused.error()["type"]) == (400, "invalid_request_error")
+    assert "one answer" in str(refused.error()["message"])

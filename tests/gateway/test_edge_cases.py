@@ -269,3 +269,18 @@ def test_case_006_a_usage_chunk_without_choices_reaches_a_caller(gateway: Gatewa
     message = judge_anthropic(ask_anthropic(gateway, body=messages_body("gpt-4.1", stream=True)).body)
 
     assert (message.usage.input_tokens, message.usage.output_tokens) == (11, 5)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_packed_stream_of_the_same_protocol_arrives_unpacked_and_otherwise_untouched(
+    gateway: Gateway, upstreams: Upstreams, encoding: str
+) -> None:
+    """The provider was asked not to pack; some do."""
+    packed = {"gzip": gzip.compress, "zstd": zstandard.compress}[encoding](STREAMS["/v1/messages"])
+    headers = (("content-type", "text/event-stream"), ("content-encoding", encoding))
+    upstreams.anthropic.script = lambda request: Reply(200, headers, [packed[:40], packed[40:]])
+
+    answer = ask_anthropic(gateway, body=messages_body(stream=True))
+
+    assert answer.body == STREAMS["/v1/messages"]
+    assert answer.header("content-encoding") is None

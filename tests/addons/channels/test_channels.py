@@ -133,6 +133,14 @@ def test_every_type_speaks_a_protocol_that_is_built_in():
         assert not kind.base_url or kind.base_url.startswith(("https://", "http://127.0.0.1")), kind.name
 
 
+@pytest.mark.parametrize("kind", ["anthropic_aws", "anthropic_gcp", "gemini_vertex"])
+def test_a_cloud_without_its_account_is_found(kind: str):
+    (finding,) = findings(Config(channels=(Channel(name="c", type=kind),)))
+
+    assert ("channels", 0, "settings") == finding.place
+    assert finding.message.startswith(f"type {kind} needs settings.")
+
+
 def test_impossible_credentials_and_unknown_flags_are_found():
     wrong = Channel(name="c", type="claude-code", api_keys=(SecretStr("sk-proj-1"),))
     flag = Channel(name="f", type="openai", settings=ChannelSettings(dialect={"no_such_flag": True}))
