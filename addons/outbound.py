@@ -44,7 +44,8 @@ from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.protocol import ProtocolError, Unsupported, WireProtocol, Written
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.reminders import BILLING_MARK
-from axonhub.transformers.splice import replace_string
+from axonhub.transformers.repetition import Unseen
+from axonhub.transformers.splice import may_come_again, replace_string
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Chooser(Protocol):
 class Outbound:
     def __init__(self, chooser: Chooser, internal: Internal, memory: SignatureMemory) -> None:
         self._chooser, self._internal, self._memory = chooser, internal, memory
+        self._carriers, self._models = Unseen(may_hold_carriers), Unseen(_names_model_again)
 
     async def attempt(self, flow: http.HTTPFlow) -> None:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
@@ -95,13 +97,16 @@ class Outbound:
         if exchange.address.operation == "embeddings":
             converted = protocol is not exchange.address.protocol  # vendors have no dialects of them
         else:
-            passes = may_pass(exchange.body, dialect_of(candidate.channel, kind, candidate.model))
-            converted = converted or exchange.json_array or not passes
+            dialect = dialect_of(candidate.channel, kind, candidate.model)
+            converted = converted or exchange.json_array or not self._may_pass(exchange, dialect)
         attempt = Attempt(candidate, protocol, None, time.time(), converted, queued_s=queued_s)
         exchange.attempts.append(attempt)
         try:
             attempt.credential = await self._credential(candidate, kind)
-            _write(exchange, attempt, kind, self._memory)
+            if attempt.converted:
+                _convert(exchange, attempt, kind, self._memory)
+            else:
+                self._rename(exchange, attempt, kind)
             self._send(flow, exchange, attempt, kind)
         except ProtocolError as error:
             attempt.failure = Failure(FailureKind.INVALID_REQUEST, str(error), param=error.path or None)
@@ -109,6 +114,26 @@ class Outbound:
             attempt.failure = Failure(FailureKind.AUTHENTICATION, str(error), status=401)
         attempt.ended_s = time.time() if attempt.failure else None
         return attempt.failure is None
+
+    def _may_pass(self, exchange: Exchange, dialect: Dialect) -> bool:
+        """Does this provider understand the client's bytes as they are?
+
+        Not where they hold other providers' signatures, or a billing block that would spoil this provider's prompt
+        cache.
+        """
+        if not dialect.billing_block and BILLING_MARK in exchange.body:
+            return False
+        return not self._carriers.holds(_conversation_of(exchange), exchange.body)
+
+    def _rename(self, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
+        """The client's bytes with the model's name that the provider knows."""
+        body = exchange.body
+        if not exchange.address.model:
+            again = self._models.holds(_conversation_of(exchange), body)
+            body = replace_string(body, "model", attempt.candidate.model, may_come_again=again)
+        attempt.renamed_body = body
+        attempt.request_body = _asking_usage(body, exchange, attempt, kind)
+        attempt.hides_usage = attempt.request_body is not body
 
     async def _credential(self, candidate: Candidate, kind: ChannelType) -> SecretStr | None:
         if kind.internal:
@@ -218,23 +243,16 @@ async def _count(flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate |
         flow.response = json_answer(200, exchange.address.protocol.write_count(tokens), exchange.headers)
 
 
-def may_pass(body: bytes, dialect: Dialect) -> bool:
-    """Does this provider understand the client's bytes as they are?
-
-    Not where they hold other providers' signatures, or a billing block that would spoil this provider's prompt cache.
-    """
-    return not may_hold_carriers(body) and (dialect.billing_block or BILLING_MARK not in body)
+def _names_model_again(body: bytes, start: int) -> bool:
+    return may_come_again(body, "model", start)
 
 
-def _write(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: SignatureMemory) -> None:
+def _conversation_of(exchange: Exchange) -> tuple[str, str, str]:
+    return exchange.owner, exchange.trace.thread_id or exchange.trace.trace_id, exchange.trace.agent_id
+
+
+def _convert(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: SignatureMemory) -> None:
     """Fills the attempt's request body. ProtocolError."""
-    if not attempt.converted:
-        body = exchange.body
-        model = attempt.candidate.model
-        body = attempt.renamed_body = body if exchange.address.model else replace_string(body, "model", model)
-        attempt.request_body = _asking_usage(body, exchange, attempt, kind)
-        attempt.hides_usage = attempt.request_body is not body
-        return
     written = _embeddings(exchange, attempt) or _conversation(exchange, attempt, kind, memory)
     attempt.undo, attempt.losses = written.undo, written.losses
     exchange.losses = written.losses

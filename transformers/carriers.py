@@ -20,10 +20,13 @@ _TEXT_MARK = b'"gw1'
 _BASE64_MARK = b'"' + b64encode(b"gw1")
 
 
-def may_hold_carriers(body: bytes) -> bool:
-    """Does this JSON text, read byte by byte, hold a string that begins as a carrier does?"""
+def may_hold_carriers(body: bytes, start: int = 0) -> bool:
+    """Does this JSON text, read byte by byte, hold from `start` on a string that begins as a carrier does?"""
     # A search for a few bytes in a long body is what this costs, so there are two and not four.
-    return (_TEXT_MARK in body and any(mark in body for mark in _TEXT_MARKS)) or _BASE64_MARK in body
+    begun = body.find(_TEXT_MARK, start)
+    if begun >= 0 and any(body.find(mark, begun) >= 0 for mark in _TEXT_MARKS):
+        return True
+    return body.find(_BASE64_MARK, start) >= 0
 
 
 def carried(signature: Signature) -> str:

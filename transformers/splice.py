@@ -17,15 +17,16 @@ _FIRST_MEMBER = re.compile(rb"\s*\{\s*(" + STRING + rb")\s*:\s*(" + STRING + rb"
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:4[1-9a-fA-F]|5[0-9aA]|6[1-9a-fA-F]|7[0-9aA])")
 
 
-def replace_string(body: bytes, member: str, value: str) -> bytes:
+def replace_string(body: bytes, member: str, value: str, *, may_come_again: bool = True) -> bytes:
     """`body`, a JSON object, with every top-level string `member` set to `value`; unchanged where it is equal already.
 
     A member that stands twice is replaced twice: which one counts is the reader's choice, and no reader shall choose a
     model that was not checked here. The body must be valid JSON. O(len(body)).
+    `may_come_again` False: `may_come_again` has said so.
     """
     pieces: list[bytes] = []
     end = 0
-    for start, stop in _value_spans(body, member):
+    for start, stop in _value_spans(body, member, may_come_again):
         if orjson.loads(body[start:stop]) != value:
             pieces += (body[end:start], orjson.dumps(value))
             end = stop
@@ -80,23 +81,34 @@ def _without_members(body: bytes, members: list[tuple[str, int, int, int]], drop
     return b"".join((*pieces, body[members[-1][3] :]))
 
 
-def _value_spans(body: bytes, member: str) -> list[tuple[int, int]]:
-    """Where the string values of the top-level member stand."""
-    first = _FIRST_MEMBER.match(body)
-    # Claude Code and most SDKs write `model` first, which saves the walk over the whole body.
-    if first and first[1] == orjson.dumps(member) and not _may_come_again(body, member, first.end(2)):
-        return [first.span(2)]
-    return [span for key, span in _string_members(body) if orjson.loads(key) == member]
+def may_come_again(body: bytes, member: str, start: int = 0) -> bool:
+    """Might a string member of this name stand behind the body's first one, at `start` or later?
 
-
-def _may_come_again(body: bytes, member: str, start: int) -> bool:
-    """Might a string member of this name stand behind `start`, at any depth, or spelled with escaped letters?
-
-    Fixed bytes are found ten times as fast as what a pattern says exactly, and most bodies hold neither.
+    At any depth, or spelled with escaped letters; True also where the first member has another name. Fixed bytes are
+    found ten times as fast as what a pattern says exactly, and most bodies hold neither.
     """
+    first = _first_string(body, member)
+    if first is None:
+        return True
+    start = max(start, first[1])
     again = body.find(orjson.dumps(member), start) >= 0 and _string_member(member).search(body, start)
     escaped = body.find(b"\\u00", start) >= 0 and _ESCAPED_LETTER.search(body, start)
     return bool(again or escaped)
+
+
+def _value_spans(body: bytes, member: str, again: bool) -> list[tuple[int, int]]:
+    """Where the string values of the top-level member stand. `again` False: it is known that there is but the first."""
+    # Claude Code and most SDKs write `model` first, which saves the walk over the whole body.
+    first = _first_string(body, member)
+    if first and not (again and may_come_again(body, member)):
+        return [first]
+    return [span for key, span in _string_members(body) if orjson.loads(key) == member]
+
+
+def _first_string(body: bytes, member: str) -> Span | None:
+    """The place of the body's first value when it is a string of that name."""
+    first = _FIRST_MEMBER.match(body)
+    return first.span(2) if first and first[1] == orjson.dumps(member) else None
 
 
 @cache

@@ -13,6 +13,7 @@ Any bytes are accepted: a cut in the wrong place is harmless, since a body is al
 import os
 import re
 import struct
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ import zstandard
 
 from axonhub.addons.store.backend import BodyUnavailable, SyncFailed, WriteFailed
 from axonhub.addons.store.journal import write_all
+from axonhub.transformers.repetition import shared_prefix
 
 MAGIC = b"axb1"
 HEAD = struct.Struct("<4sIII")
@@ -36,7 +38,6 @@ SMALLEST_CHUNK_BYTES = 128
 """Shorter ones join their neighbour: remembering them costs more than storing them again."""
 MOST_CHUNKS = 200_000
 LEVEL = 3
-COMPARE_BYTES = 1 << 16
 KEPT_FRAMES = 1000
 RUNS_BEFORE_FULL = 24
 """A recipe is written against the last full one while it adds no more runs than this."""
@@ -79,18 +80,6 @@ def seams(body: bytes, start: int) -> Iterator[int]:
         yield len(body)
 
 
-def shared_prefix(old: bytes, new: bytes) -> int:
-    """How many bytes both begin with. Slices are compared by memcmp; a loop over bytes would cost 50 times as much."""
-    low, most = 0, min(len(old), len(new))
-    while low < most and new.startswith(old[low : low + COMPARE_BYTES], low) and low + COMPARE_BYTES <= most:
-        low += COMPARE_BYTES
-    high = min(low + COMPARE_BYTES, most)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if new.startswith(old[low:middle], low) else (low, middle - 1)
-    return low
-
-
 def varints(numbers: Sequence[int]) -> bytes:
     out = bytearray()
     for number in numbers:
@@ -122,6 +111,16 @@ class Recipe:
     runs: tuple[Run, ...]
 
 
+class Compressors(threading.local):
+    """One for each thread: making one takes longer than what it does, and none may be shared."""
+
+    def __init__(self) -> None:
+        self.own = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
+
+
+_compressors = Compressors()
+
+
 def write_frame(recipes: Sequence[Recipe], chunks: bytes, own_offset: int) -> bytes:
     """Head and compressed content. A run's frame is counted back from this one, so that numbers stay short."""
     numbers = [len(recipes)]
@@ -132,7 +131,7 @@ def write_frame(recipes: Sequence[Recipe], chunks: bytes, own_offset: int) -> by
             numbers += [own_offset - frame, start, length]
     table = varints(numbers)
     content = varints([len(table)]) + table + chunks
-    packed = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True).compress(content)
+    packed = _compressors.own.compress(content)
     return HEAD.pack(MAGIC, len(packed), crc32(packed), len(content)) + packed
 
 

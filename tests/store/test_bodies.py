@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from axonhub.addons.store.backend import BodyUnavailable
-from axonhub.addons.store.bodies import BodyReader, BodyWriter, read_place, read_varints, shared_prefix, varints
+from axonhub.addons.store.bodies import BodyReader, BodyWriter, read_place, read_varints, varints
+from axonhub.transformers.repetition import shared_prefix
 from tests.store.traffic import conversation
 
 
