@@ -84,17 +84,46 @@ _UNKNOWN = Vitals()
 class Minute:
     """A sum over the last sixty seconds, in steps of one."""
 
-    steps: deque[list[int]] = field(default_factory=lambda: deque(maxlen=_MINUTE_S + 1))
+    steps: deque[list[int]] = field(default_factory=deque)
+    sum: int = 0
+    """Of the steps."""
 
     def add(self, amount: int, now_s: float) -> None:
         second = int(now_s)
+        self.sum += amount
         if self.steps and self.steps[-1][0] == second:
             self.steps[-1][1] += amount
         else:
+            self.total(now_s)
             self.steps.append([second, amount])
 
     def total(self, now_s: float) -> int:
-        return sum(amount for second, amount in self.steps if second > now_s - _MINUTE_S)
+        while self.steps and self.steps[0][0] <= now_s - _MINUTE_S:
+            self.sum -= self.steps.popleft()[1]
+        return self.sum
+
+
+@dataclass(slots=True)
+class Recent:
+    """The outcomes of the last five minutes, the latest 200 of them at most."""
+
+    outcomes: deque[tuple[float, bool]] = field(default_factory=deque)
+    successes: int = 0
+
+    def add(self, succeeded: bool, now_s: float) -> None:
+        self.outcomes.append((now_s, succeeded))
+        self.successes += succeeded
+        if len(self.outcomes) > _MOST_RECENT:
+            self._leave()
+
+    def counts(self, now_s: float) -> tuple[int, int]:
+        """All, and those that went well."""
+        while self.outcomes and self.outcomes[0][0] <= now_s - RECENT_S:
+            self._leave()
+        return len(self.outcomes), self.successes
+
+    def _leave(self) -> None:
+        self.successes -= self.outcomes.popleft()[1]
 
 
 @dataclass(slots=True)
@@ -103,7 +132,7 @@ class Service:
 
     failures: int = 0
     last_failure_s: float | None = None
-    outcomes: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=_MOST_RECENT))
+    outcomes: Recent = field(default_factory=Recent)
     first_event_s: float | None = None
     duration_s: float | None = None
     tokens_per_s: float | None = None
@@ -124,6 +153,10 @@ class Account:
     tokens: Minute = field(default_factory=Minute)
 
 
+_UNKNOWN_SERVICE, _UNKNOWN_ACCOUNT = Service(), Account()
+"""Never changed."""
+
+
 class Health:
     def __init__(self) -> None:
         self._services: OrderedDict[tuple[str, str], Service] = OrderedDict()
@@ -137,13 +170,13 @@ class Health:
         account = self._accounts.get(channel)
         if service is None and account is None:
             return _UNKNOWN
-        service, account = service or Service(), account or Account()
-        recent = [succeeded for at_s, succeeded in service.outcomes if at_s > now_s - RECENT_S]
+        service, account = service or _UNKNOWN_SERVICE, account or _UNKNOWN_ACCOUNT
+        recent, successes = service.outcomes.counts(now_s)
         return Vitals(
             failures=service.failures,
             since_failure_s=None if service.last_failure_s is None else now_s - service.last_failure_s,
-            recent=len(recent),
-            recent_successes=sum(recent),
+            recent=recent,
+            recent_successes=successes,
             first_event_s=service.first_event_s,
             duration_s=service.duration_s,
             tokens_per_s=service.tokens_per_s,
@@ -213,7 +246,7 @@ def _breaker(service: Service, now_s: float) -> Breaker:
 def _succeed(service: Service, outcome: Outcome, now_s: float) -> None:
     service.failures = service.failed_probes = 0
     service.probe_from_s = None
-    service.outcomes.append((now_s, True))
+    service.outcomes.add(True, now_s)
     if outcome.stream:
         service.first_event_s = _averaged(service.first_event_s, outcome.first_event_s)
         service.tokens_per_s = _averaged(service.tokens_per_s, _speed(outcome))
@@ -226,7 +259,7 @@ def _fail(service: Service, probed: bool, now_s: float) -> None:
         service.failures = 0
     service.failures += 1
     service.last_failure_s = now_s
-    service.outcomes.append((now_s, False))
+    service.outcomes.add(False, now_s)
     if probed:
         service.failed_probes += 1
     opens = service.probe_from_s is None and service.failures >= OPEN_FAILURES
