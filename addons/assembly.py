@@ -1,8 +1,9 @@
 """The gateway's addons in hook order. For one hook they run from top to bottom."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mitmproxy import ctx
 from mitmproxy.proxy.layer import NextLayer
@@ -48,6 +49,12 @@ class Layer:
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
+
+    def configure(self, updated: Collection[str]) -> None:
+        """mitmproxy makes each debug message and then drops it; ours tell of each request why it went where it went."""
+        if "termlog_verbosity" in updated:
+            shown = ctx.options.termlog_verbosity == "debug" or ctx.master.addons.get("eventstore")
+            logging.getLogger("axonhub").setLevel(logging.NOTSET if shown else logging.INFO)
 
     def running(self) -> None:
         use_table(ctx.master.addons)

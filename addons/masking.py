@@ -1,10 +1,12 @@
 """Credentials in bodies: found by their known values, and covered by as many asterisks. Pure."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from pydantic import BaseModel, SecretStr
 
 from axonhub.addons.config import Config
+from axonhub.addons.derived import Derived
 
 _LEAST_LENGTH = 8
 """A shorter one would be found in any text."""
@@ -12,10 +14,17 @@ _LEAST_LENGTH = 8
 
 def secrets_of(config: Config) -> tuple[bytes, ...]:
     """Every secret value of the configuration, the longest first; none where the operator wants to see them."""
+    return _known(config)
+
+
+def _read(config: Config) -> tuple[bytes, ...]:
     if not config.inspection.redact:
         return ()
     found = {each.get_secret_value() for each in _secrets(config)}
     return tuple(sorted((each.encode() for each in found if len(each) >= _LEAST_LENGTH), key=len, reverse=True))
+
+
+_known: Final = Derived(_read)
 
 
 def masked(body: bytes, secrets: Iterable[bytes]) -> bytes:

@@ -50,7 +50,7 @@ class Replays:
 
     def _keep(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)
-        if exchange is None or not exchange.body or ctx.master.addons.get("clientplayback") is None:
+        if exchange is None or not exchange.body or not _is_kept():
             return
         again, shown = live_again(exchange), flow.request.raw_content or b""
         secrets = secrets_of(exchange.config)
@@ -115,6 +115,13 @@ def again_of(flow: http.HTTPFlow) -> Again:
     target = flow.request.path if edited and converted else str(told.get("target", flow.request.path))
     client = {str(name): str(value) for name, value in dict(told.get("headers") or {}).items()}
     return Again(str(told.get("id", "")), target, client or headers, own, str(told.get("key", "")))
+
+
+def _is_kept() -> bool:
+    """Does anybody keep flows, so that one may be sent again? To hide and sum up a long body takes its time."""
+    addons = ctx.master.addons
+    viewed, saved = addons.get("view"), addons.get("save") and ctx.options.save_stream_file
+    return addons.get("clientplayback") is not None and bool(viewed or saved)
 
 
 def read_changes(told: Sequence[str]) -> Changes:
