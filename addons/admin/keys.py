@@ -49,6 +49,8 @@ class KeyPatch(BaseModel):
     status: Switch | None = None
     active_profile: str | None = None
     """`null` or empty: none."""
+    quota: Quota | None = None
+    """Instead of the one of before; `null`: none. Only of keys made at run time."""
 
 
 class Assignment(BaseModel):
@@ -102,19 +104,23 @@ def get_key(room: Room, response: Response, name: str) -> KeyView:
 
 @router.patch("/{name}", operation_id="changeKey", responses=answers(*WRITE))
 async def change_key(room: Room, response: Response, name: str, patch: KeyPatch, if_match: IfMatch = None) -> KeyView:
-    """Status, active profile, or both."""
-    version = version_of(if_match)
-    if patch.status is None and "active_profile" not in patch.model_fields_set:
-        raise Invalid("status or active_profile is needed")
+    """Status, active profile, quota, or some of them."""
+    version, given = version_of(if_match), patch.model_fields_set
+    if patch.status is None and not given & {"active_profile", "quota"}:
+        raise Invalid("status, active_profile or quota is needed")
+    quota = patch.quota.model_dump(by_alias=True, exclude_unset=True) if patch.quota else None
 
     def change() -> KeyView:
         shown, expected = None, version
-        if "active_profile" in patch.model_fields_set:
+        if "quota" in given:
+            shown = room.changes.limit_key(name, quota, expected)
+            expected = shown.version
+        if "active_profile" in given:
             shown = room.changes.use_profile(name, patch.active_profile, expected)
             expected = shown.version
         if patch.status is not None:
             shown = room.changes.switch_key(name, patch.status, expected)
-        assert shown is not None  # one of the two was given
+        assert shown is not None  # one of them was given
         return shown
 
     return told(response, await room.changed(change))

@@ -110,6 +110,19 @@ class Changes:
 
         return self._change(edit)
 
+    def limit_key(self, name: str, quota: Given | None, version: str | None = None) -> KeyView:
+        """None: no limit of the key's own. Only of keys made at run time."""
+
+        def edit(desk: Desk) -> KeyView:
+            _match(_key(desk, name), version)
+            _refuse_declared(desk.declared.api_keys, name, "API key")
+            item = item_of(desk.values, merging.KEYS, name)
+            changed = _valid(ApiKey, _patched(item["document"], {"quota": None}) | ({"quota": quota} if quota else {}))
+            desk.put(merging.KEYS, name, changed, tail=str(item.get("tail", "")))
+            return _key(desk, name)
+
+        return self._change(edit)
+
     def delete_key(self, name: str, version: str | None = None) -> None:
         def edit(desk: Desk) -> None:
             _match(_key(desk, name), version)
@@ -349,16 +362,14 @@ def _fault_words(section: type[Section], fault: Fault) -> str:
     return f"{'.'.join(map(str, fault.place))}: {message_of(in_file)}"
 
 
-def _patched(current: object, patch: object) -> object:
+def _patched(current: object, patch: Given) -> dict[str, object]:
     """RFC 7396."""
-    if not isinstance(patch, Mapping):
-        return patch
     result = dict(current) if isinstance(current, Mapping) else {}
     for key, value in patch.items():
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = _patched(result.get(key), value)
+            result[key] = _patched(result.get(key), value) if isinstance(value, Mapping) else value
     return result
 
 

@@ -52,6 +52,8 @@ class KeyView(View):
     """Its last characters, for people to tell keys apart."""
     active_profile: str | None = None
     profiles: list[str] = []
+    quota: dict[str, JsonValue] = {}
+    """The key's own, as far as it is set; its profiles have theirs."""
     origin: Origin = "run time"
     created_s: float | None = None
     """Unix time; nothing for a key of config.yml."""
@@ -123,10 +125,16 @@ def key_view(each: ApiKey, now: InForce, state: State) -> KeyView:
             tail=str(made.get("tail") or tail(each.key)),
             active_profile=profile.name if profile else None,
             profiles=[one.name for one in each.profiles],
+            quota=_quota(each),
             origin="run time" if made else "config.yml",
             created_s=created_s if isinstance(created_s, int | float) else None,
         )
     )
+
+
+def _quota(each: ApiKey) -> dict[str, JsonValue]:
+    told = masked(each.quota.model_dump(by_alias=True, exclude_unset=True))
+    return dict(told) if isinstance(told, dict) else {}
 
 
 def profiles(now: InForce) -> Iterator[ProfileView]:

@@ -214,3 +214,28 @@ def test_price_goes_before_the_files_and_can_be_changed(changes, tmp_path):
 
     changes.delete_price(made.id)
     assert () == now(tmp_path).config.prices
+
+
+def test_quota_of_a_key_is_replaced_and_taken_away_and_nothing_else_changes(changes, tmp_path):
+    made = changes.create_key({"name": "new", "quota": {"requests": 5}})
+    shown = changes.limit_key("new", {"tokens": 9})
+    (found,) = [each for each in now(tmp_path).config.api_keys if each.name == "new"]
+
+    assert (None, 9) == (found.quota.requests, found.quota.tokens)
+    assert {"tokens": 9} == shown.quota
+    assert made.tail == shown.tail
+    assert sha256(made.key.encode()).hexdigest() == found.key_sha256
+
+    changes.limit_key("new", None)
+    (found,) = [each for each in now(tmp_path).config.api_keys if each.name == "new"]
+    assert None is found.quota.tokens
+    with pytest.raises(Declared):
+        changes.limit_key("me", {"tokens": 9})
+
+
+def test_null_in_a_patch_goes_back_to_the_default(changes):
+    changes.create_channel({**CHANNEL, "weight": 7, "settings": {"rate_limit": {"rpm": 3, "tpm": 4}}})
+    shown = changes.change_channel("new", {"weight": None, "settings": {"rate_limit": {"rpm": None}}})
+
+    assert 100 == shown.weight
+    assert {"rate_limit": {"tpm": 4}} == shown.settings
