@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from mitmproxy import ctx
 from mitmproxy.proxy.layer import NextLayer
 
-from axonhub.addons import demo, failover, inbound
+from axonhub.addons import demo, failover, inbound, misbehaving
 from axonhub.addons.accounting import Accounting
 from axonhub.addons.admin.application import application
 from axonhub.addons.admin.backroom import Backroom, Tries
@@ -23,6 +23,7 @@ from axonhub.addons.checkups import Checkups
 from axonhub.addons.dispatch import use_table
 from axonhub.addons.doorway import Doorway
 from axonhub.addons.draining import Draining
+from axonhub.addons.faults import Faults
 from axonhub.addons.greeting import Greeting
 from axonhub.addons.health import Health
 from axonhub.addons.inbound import BodyLimit, Inbound
@@ -31,7 +32,7 @@ from axonhub.addons.live_events import LiveEvents
 from axonhub.addons.metrics import Metrics
 from axonhub.addons.outbound import Outbound
 from axonhub.addons.own_port import listening
-from axonhub.addons.pausing import Pausing
+from axonhub.addons.pausing import Holding, Pausing
 from axonhub.addons.quotas import Admission, Metering, Quotas
 from axonhub.addons.replays import Replays
 from axonhub.addons.runtime.changes import Changes
@@ -41,6 +42,8 @@ from axonhub.addons.settings import Settings
 from axonhub.addons.throttle import Gate
 from axonhub.addons.tracing import Tracing
 from axonhub.addons.trials import Door, Trial, TrialRequest, tried
+from axonhub.addons.views.sibling_flows import SiblingFlows
+from axonhub.addons.views.window import Window
 from axonhub.transformers.memory import SignatureMemory
 
 
@@ -90,7 +93,7 @@ def gateway(settings: Settings, capture: Capture | None = None) -> list[object]:
     """A new set of addons around settings that somebody opens before the first request."""
     capture = capture or Capture(settings)
     failover.limits.refuse_headers = inbound.refuse_headers
-    applications: dict[str, Application] = {"demo": demo.application}
+    applications: dict[str, Application] = {"demo": demo.application, misbehaving.NAME: misbehaving.application}
     internal = Internal(applications)
     selection, memory, tracing = Selection(), SignatureMemory(), Tracing(settings)
     reader = Inbound(settings)
@@ -125,3 +128,10 @@ def gateway(settings: Settings, capture: Capture | None = None) -> list[object]:
         Draining(settings),
         Greeting(settings),
     ]
+
+
+def window(settings: Settings, built: Sequence[object]) -> list[object]:
+    """What stands behind the gateway's addons where a person can look: in mitmweb, mitmproxy and mitmdump."""
+    internal = next(each for each in built if isinstance(each, Internal))
+    faults = Faults(internal, lambda: settings.config.inspection.faults)
+    return [Window(settings), SiblingFlows(), Holding(), faults]

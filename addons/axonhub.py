@@ -27,20 +27,12 @@ def claim(name: str, folder: Path) -> None:
 
 claim("axonhub", Path(__file__).resolve().parent)
 
-from axonhub.addons.assembly import gateway
+from axonhub.addons.assembly import gateway, window
 from axonhub.addons.capture import Capture
 from axonhub.addons.launch import Launch
-from axonhub.addons.pausing import Holding
 from axonhub.addons.settings import Settings
-from axonhub.addons.views.sibling_flows import SiblingFlows
-from axonhub.addons.views.window import Window
 
 _settings = Settings()
 _capture = Capture(_settings)
-addons: list[object] = [
-    Launch(_settings, _capture),
-    *gateway(_settings, _capture),
-    Window(_settings),
-    SiblingFlows(),
-    Holding(),
-]
+_gateway = gateway(_settings, _capture)
+addons: list[object] = [Launch(_settings, _capture), *_gateway, *window(_settings, _gateway)]

@@ -63,7 +63,7 @@ TABLE = {
         "addons.embeddings addons.explaining addons.header_fields "
         "addons.pinning addons.prices addons.remapping addons.retrying addons.routes addons.trace_ids addons.turns "
         "addons.pricing addons.troubleshooting "
-        "addons.editable_json addons.masking addons.telling_headers",
+        "addons.editable_json addons.masking addons.misbehaving addons.telling_headers",
         "hub machinery domain registries steps",
         "brotli orjson pydantic zstandard",
     ),
@@ -98,6 +98,7 @@ TABLE = {
         "addons.accounting addons.answering addons.authentication addons.cache_watch addons.catalog addons.draining "
         "addons.greeting addons.quotas "
         "addons.inbound addons.metrics addons.outbound addons.pausing addons.replays addons.selection addons.tracing "
+        "addons.faults "
         "addons.announcing addons.doorway addons.capture addons.checkups",
         "hub machinery domain overriding registries channels strategies store steps analysis replaying ground "
         "capturing",

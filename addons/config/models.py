@@ -141,6 +141,8 @@ class Inspection(Section):
     """Memory for their bodies."""
     redact: bool = True
     """Hide credentials in what is shown."""
+    faults: bool = False
+    """Let people make channels misbehave, to see that failover works (docs/inspect.md)."""
 
 
 class Metrics(Section):

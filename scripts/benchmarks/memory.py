@@ -29,13 +29,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         gateway = start_gateway(config(given), way=given.way, folder=Path(folder), home=Path(folder))
         try:
-            seen = list(measured(gateway, given.requests, given.kilobytes * 1000))
+            seen = []
+            print(f"{given.way}: {given.requests:,} requests of {given.kilobytes} kB; resident MB after each tenth:")
+            for each in measured(gateway, given.requests, given.kilobytes * 1000):
+                seen.append(each)
+                print(f"{each:.0f}", end=" ", flush=True)
         finally:
             gateway.stop()
-    print(f"{given.way}: {given.requests:,} requests of {given.kilobytes} kB; resident MB after each tenth:")
-    print("  " + " ".join(f"{each:.0f}" for each in seen))
     grown = seen[-1] / seen[len(seen) // 2]
-    print(f"  the second half made it {grown:.2f} times as large")
+    print(f"\nthe second half made it {grown:.2f} times as large")
     return 1 if grown > _GROWTH else 0
 
 

@@ -64,6 +64,12 @@ class Mitmweb:
     def set_options(self, **options: object) -> None:
         self._call("PUT", "/options", options)
 
+    def command(self, name: str, *arguments: str) -> object:
+        """A command's value. AssertionError with its words where it refuses."""
+        said = json.loads(self._call("POST", f"/commands/{name}", {"arguments": list(arguments)}).body)
+        assert "error" not in said, said
+        return said.get("value")
+
     def _call(self, method: str, target: str, body: Mapping[str, object] | None = None) -> Answer:
         sent = b"" if body is None else json.dumps(body).encode()
         answer = call(self._gateway.web_port, method, target, _HEADERS, sent)
