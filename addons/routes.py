@@ -32,19 +32,21 @@ def _route(method: str, pattern: str, protocol: str, operation: Operation, strea
 
 _GEMINI_MODEL = r"(?:/gemini)?/v1(?:beta)?/models/(?P<model>[^/:]+(?:/[^/:]+)*)"
 
+_NO_METHOD = r"(?!.*:(?:generateContent|streamGenerateContent|countTokens)$)"
+
 _ROUTES = (
     _route("POST", r"(?:/anthropic)?/v1/messages", ANTHROPIC, "generate"),
     _route("POST", r"(?:/anthropic)?/v1/messages/count_tokens", ANTHROPIC, "count_tokens"),
-    _route("GET", r"/anthropic/v1/models", ANTHROPIC, "models"),
+    _route("GET", r"/anthropic/v1/models(?:/(?P<model>.+))?", ANTHROPIC, "models"),
     _route("POST", r"/v1/chat/completions", CHAT, "generate"),
     _route("POST", r"/v1/embeddings", CHAT, "embeddings"),
     _route("POST", r"/v1/responses", RESPONSES, "generate"),
     _route("POST", r"/v1/responses/input_tokens", RESPONSES, "count_tokens"),
-    _route("GET", r"/v1/models", CHAT, "models"),
+    _route("GET", rf"/v1/models(?:/(?P<model>{_NO_METHOD}.+))?", CHAT, "models"),
     _route("POST", _GEMINI_MODEL + ":generateContent", GEMINI, "generate", stream=False),
     _route("POST", _GEMINI_MODEL + ":streamGenerateContent", GEMINI, "generate", stream=True),
     _route("POST", _GEMINI_MODEL + ":countTokens", GEMINI, "count_tokens"),
-    _route("GET", r"/gemini/v1(?:beta)?/models|/v1beta/models", GEMINI, "models"),
+    _route("GET", r"(?:/gemini/v1(?:beta)?|/v1beta)/models(?:/(?P<model>[^:]+))?", GEMINI, "models"),
 )
 
 _GEMINI_PATHS = re.compile(r"/gemini(?:/|$)|/v1beta/|/v1/models/[^/]+:")

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from axonhub.addons.config.callers import ApiKey
+from axonhub.addons.config.cards import ModelCard
 from axonhub.addons.config.channels import Channel
 from axonhub.addons.config.pricing import Price
 from axonhub.addons.config.section import Section
@@ -169,6 +170,7 @@ class Config(Section):
     load_balance: LoadBalance = LoadBalance()
     store: Store = Store()
     prices: tuple[Price, ...] = ()
+    models: tuple[ModelCard, ...] = ()
     accounting: Accounting = Accounting()
     inspection: Inspection = Inspection()
     metrics: Metrics = Metrics()
