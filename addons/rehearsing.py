@@ -13,7 +13,7 @@ from axonhub.addons.overriding.conditions import Asked
 from axonhub.addons.overriding.dry_run import as_json, in_words, rehearse
 from axonhub.addons.overriding.sending import has_overrides
 from axonhub.addons.overriding.templates import Facts, Headers
-from axonhub.addons.reading import load
+from axonhub.addons.reading import load_in_force
 from axonhub.addons.terminal import CommandFailed, listed, print_json, print_text
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.splice import spliced
@@ -41,7 +41,7 @@ def register(commands: Commands) -> None:
 
 
 def override(arguments: argparse.Namespace) -> int:
-    config = load(arguments.config).config
+    config = load_in_force(arguments.config)[2].config
     channel = _channel(config.channels, arguments.channel)
     if not has_overrides(channel):
         raise CommandFailed(f"the channel {channel.name!r} has no overrides (settings.body_override_operations)")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from axonhub.addons.admin.backroom import ONE, Room, Text, answers
 from axonhub.addons.config import ApiKey, Profile
 from axonhub.addons.model_report import as_json, report
+from axonhub.addons.offering import offered
 from axonhub.addons.quota_reading import standings
 from axonhub.addons.quota_text import shown
 from axonhub.addons.runtime.merging import InForce
@@ -66,6 +67,14 @@ async def explain(
         stream=stream,
     )
     return Explanation.model_validate(as_json(found))
+
+
+@router.get("/models", operation_id="listModels", responses=answers(*ONE))
+def list_models(room: Room, key: Text = None, profile: Text = None) -> list[str]:
+    """The names that a key may ask for and that lead to an enabled channel."""
+    now = room.settings.now
+    owner = _key(now, key) if key else None
+    return sorted(set(offered(now.config, _profile(now, owner, profile))))
 
 
 @router.get("/quotas", operation_id="listQuotas", responses=answers())

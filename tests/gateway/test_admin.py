@@ -406,3 +406,19 @@ def test_flows_that_a_person_or_a_file_may_see_hold_no_body_of_the_admin_api(sta
     assert b"/admin/api/channels" in kept
     for secret in (CREDENTIAL, made["key"], ADMIN_TOKEN):
         assert secret.encode() not in kept
+
+
+def test_dry_run_shows_what_overrides_make_of_a_request_and_sends_nothing(admin, upstreams):
+    overrides = {"body_override_operations": [{"op": "set", "path": "temperature", "value": 0}]}
+    draft = {"name": "overriding", "type": "openai", "base_url": f"{upstreams.chat.url}/v1", "settings": overrides}
+    admin.post("/channels", {**draft, "supported_models": ["gpt-4.1"]})
+    told = admin.post("/channels/overriding/dry-run", {"model": "gpt-4.1"})
+
+    assert 0 == told["body"]["after"]["temperature"]
+    assert "temperature" not in told["body"]["before"]
+    assert 422 == admin.ask("POST", "/channels/first/dry-run", {}).status
+    assert upstreams.were_left_alone()
+
+
+def test_models_of_a_key_are_those_that_lead_somewhere(admin):
+    assert {"gpt-4.1", "claude-opus-4-8"} <= set(admin.get("/models?key=me"))
