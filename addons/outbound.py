@@ -55,6 +55,7 @@ _NOT_FORWARDED = frozenset(
 )
 """Ours to say, or about one hop only."""
 _OWN_PREFIX = (b"x-axonhub-",)
+_PROTOCOL_PREFIXES = (b"anthropic-", b"openai-")
 _USER_AGENT = b"axonhub/0.1"
 _OUR_FIELDS = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"))
 _PASSES_WITH_TIME = (FailureKind.RATE_LIMIT, FailureKind.OVERLOADED)
@@ -149,7 +150,9 @@ class Outbound:
         assert endpoint is not None  # `spoken` chose a protocol that has the operation
         base_url = self._internal.base_url(kind.internal) if kind.internal else _base_url(channel, kind)
         url = upstream_url(base_url, endpoint, kind.paths.get(attempt.protocol.name, ""))
-        url = url if attempt.converted else with_query(url, exchange.query)
+        own = _is_own_vendors(exchange, attempt, kind) and not exchange.json_array  # whose query names another form
+        if not attempt.converted or own:
+            url = with_query(url, exchange.query)
         request = flow.request
         request.headers = _headers(exchange, attempt, kind)
         secret_headers = {**auth_headers(kind.auth, attempt.credential), **exchange.own_credentials}
@@ -294,13 +297,24 @@ def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.He
     trace = exchange.config.server.trace
     if attempt.converted:
         accept = b"text/event-stream" if exchange.stream else b"application/json"
-        fields: Fields = ((b"user-agent", _USER_AGENT), (b"accept", accept))
+        own = _of_protocol(exchange.client_headers) if _is_own_vendors(exchange, attempt, kind) else ()
+        fields: Fields = ((b"user-agent", _USER_AGENT), (b"accept", accept), *own)
     else:
         fields = without(exchange.client_headers, _not_forwarded(trace.thread_header, trace.trace_header), _OWN_PREFIX)
     stated = {name.lower() for name, _ in fields} if kind.headers else ()
     added = ((name.encode(), value.encode()) for name, value in kind.headers.items())
     unstated = (field for field in added if field[0].lower() not in stated)
     return IndexedHeaders.of((*fields, *_OUR_FIELDS, *unstated))
+
+
+def _is_own_vendors(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> bool:
+    """Does the client speak the provider's own protocol, although its body was converted (foreign signatures)?"""
+    return attempt.protocol is exchange.address.protocol and kind.native_dialect
+
+
+def _of_protocol(fields: Fields) -> Fields:
+    """What a client says of its body beside it: the version, the betas."""
+    return tuple(field for field in fields if field[0].lower().startswith(_PROTOCOL_PREFIXES))
 
 
 @cache

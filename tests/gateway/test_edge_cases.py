@@ -114,6 +114,25 @@ def test_case_120_thinking_of_earlier_turns_reaches_anthropic_byte_for_byte(
     assert upstreams.anthropic.only.body == body
 
 
+def test_case_121_a_history_of_another_providers_reaches_anthropic_with_the_callers_betas(
+    gateway: Gateway, upstreams: Upstreams
+) -> None:
+    """Its body is converted for the foreign signature in it; what the caller says beside the body still holds."""
+    foreign = {"type": "thinking", "thinking": "because", "signature": "gw1.gem-aistudio.CiQB"}
+    said = {"role": "assistant", "content": [foreign, {"type": "text", "text": "so"}]}
+    asked = [{"role": "user", "content": "hi"}, said, {"role": "user", "content": "go on"}]
+    headers = (*ANTHROPIC_HEADERS, ("anthropic-beta", "one-1,two-2"), ("openai-organization", "org"))
+    answer = gateway.call("POST", "/v1/messages?beta=true", headers, messages_body(messages=asked))
+
+    sent = upstreams.anthropic.only
+    assert (answer.status, upstreams.refusals) == (200, [])
+    assert b"because" not in sent.body
+    assert sent.header("anthropic-beta") == "one-1,two-2"
+    assert len(sent.values("anthropic-version")) == 1
+    assert sent.query == "beta=true"
+    assert CALLER_KEY not in str(sent.headers)
+
+
 UNREADABLE = {
     "a byte order mark": b"\xef\xbb\xbf" + messages_body("gpt-4.1"),
     "invalid UTF-8": messages_body("gpt-4.1").replace(b"hello", b"\xff\xfe"),
