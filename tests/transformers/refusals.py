@@ -9,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.upstreams.anthropic_rules import RULES as ANTHROPIC_RULES
 from tests.upstreams.chat_rules import OPENAI, chat_rules
+from tests.upstreams.gemini_rules import RULES as GEMINI_RULES
+from tests.upstreams.responses_rules import RULES as RESPONSES_RULES
 from tests.upstreams.rules import Asked, Rule, all_refusals
 from tests.upstreams.server import Request
 
@@ -29,10 +31,11 @@ def _by_rules(rules: list[Rule], path: str, headers: tuple) -> Callable[[dict], 
 
 
 _RESPONSES = TypeAdapter(ResponseCreateParams)
+_BY_RESPONSES_RULES = _by_rules(RESPONSES_RULES, "/v1/responses", _BEARER)
 
 
 def responses_refusals(body: dict) -> list[str]:
-    return [*_wrong_types(_RESPONSES, body), *_unpaired_outputs(body)]
+    return [*_wrong_types(_RESPONSES, body), *_unpaired_outputs(body), *_BY_RESPONSES_RULES(body)]
 
 
 def _wrong_types(adapter: TypeAdapter, body: object) -> Iterator[str]:
@@ -61,6 +64,8 @@ def _unpaired_outputs(body: dict) -> Iterator[str]:
         yield f"calls {called} are never answered"
 
 
+_GEMINI_PATH = "/v1beta/models/gemini-3-pro-preview:generateContent"
+_BY_GEMINI_RULES = _by_rules(GEMINI_RULES, _GEMINI_PATH, (("x-goog-api-key", "k"),))
 _GEMINI: dict[str, TypeAdapter] = {
     "contents": TypeAdapter(list[types.Content]),
     "systemInstruction": TypeAdapter(types.Content),
@@ -72,7 +77,7 @@ _GEMINI: dict[str, TypeAdapter] = {
 
 def gemini_refusals(body: dict) -> list[str]:
     found = [fault for name in body for fault in _wrong_types(_GEMINI[name], body[name])]
-    return [*found, *_content_order(body["contents"])]
+    return [*found, *_content_order(body["contents"]), *_BY_GEMINI_RULES(body)]
 
 
 def _content_order(contents: list[dict]) -> Iterator[str]:

@@ -696,6 +696,13 @@ def test_summaries_are_asked_for_unsaid_only_where_the_channel_says_so(asked, su
     assert "summary" not in body(ask(reasoning=asked)).get("reasoning", {})
 
 
+def test_a_model_that_does_not_think_is_told_nothing_of_it():
+    asked = replace(ask(reasoning=Reasoning("adaptive", summary="auto", visible=True)), model="gpt-4.1")
+
+    assert not {"reasoning", "include"} & body(asked).keys()
+    assert [loss.path for loss in PROTOCOL.write_request(asked, RESPONSES).losses] == ["reasoning"]
+
+
 def test_encrypted_reasoning_is_asked_for_where_somebody_signs():
     asked = ask(reasoning=Reasoning("effort", "low"))
 

@@ -458,8 +458,9 @@ def reasoning_can_be_asked_for(asked: Asked) -> Iterable[str]:
     effort, summary = given.get("effort"), given.get("summary")
     if effort is not None and effort not in EFFORTS:
         yield f"Invalid value: {effort!r}. Supported values are: {sorted(EFFORTS)}. reasoning.effort"
-    elif effort not in (None, "none") and not is_reasoning_model(asked):
-        yield "Unsupported parameter: 'reasoning.effort' is not supported with this model."
+    for name in ("effort", "summary"):
+        if given.get(name) not in (None, "none") and not is_reasoning_model(asked):
+            yield f"Unsupported parameter: 'reasoning.{name}' is not supported with this model."
     if summary not in (None, "auto", "concise", "detailed"):
         yield f"Invalid value: {summary!r}. reasoning.summary"
 

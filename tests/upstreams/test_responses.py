@@ -253,6 +253,7 @@ BAD: Mapping[str, list[Request]] = {
         request(body(reasoning={"budget_tokens": 5})),
         request(body(reasoning={"effort": "low", "summary": "long"})),
         request(body(model="gpt-4.1", reasoning={"effort": "high"})),
+        request(body(model="gpt-4.1", reasoning={"summary": "auto"})),
     ],
     "includes_are_known": [
         request(body(include="reasoning.encrypted_content")),

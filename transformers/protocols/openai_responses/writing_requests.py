@@ -146,13 +146,21 @@ def _reasoning(request: Request, dialect: Dialect, body: JsonObject, losses: lis
             losses.append(Loss("reasoning", "thinking cannot be switched off on this channel", "info"))
     unsaid = asked.visible is None and asked.mode != "off" and dialect.reasoning_summaries
     if asked.summary is not None or asked.visible or unsaid:
-        told["summary"] = asked.summary or "auto"
+        if _can_think(request.model, dialect):
+            told["summary"] = asked.summary or "auto"
+        elif effort is None:
+            losses.append(Loss("reasoning", f"{request.model} does not think on this channel"))
     if told:
         body["reasoning"] = told
 
 
 def thinks_always(model: str, dialect: Dialect) -> bool:
     return bool(dialect.reasoning_models) and re.search(dialect.reasoning_models, model) is not None
+
+
+def _can_think(model: str, dialect: Dialect) -> bool:
+    """A model that does not refuses the very mention of it."""
+    return not dialect.reasoning_models or thinks_always(model, dialect)
 
 
 def _effort(asked: Reasoning, dialect: Dialect) -> Effort | None:
@@ -169,7 +177,7 @@ def _effort(asked: Reasoning, dialect: Dialect) -> Effort | None:
 
 def _level(effort: Effort, model: str, dialect: Dialect) -> Effort | None:
     """The nearest level that this model takes; None when it takes none, or when no thinking cannot be asked for."""
-    if dialect.reasoning_control == "none" or (dialect.reasoning_models and not thinks_always(model, dialect)):
+    if dialect.reasoning_control == "none" or not _can_think(model, dialect):
         return None
     if effort == "none":
         return next((least for least in ("none", "minimal") if least in dialect.efforts), None)
