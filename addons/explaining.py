@@ -24,6 +24,7 @@ def as_header(exchange: Exchange, strategy: str, chosen: Candidate | None) -> st
             "channel": each.candidate.channel.name,
             "status": each.status,
             "kind": each.failure.kind.value if each.failure else None,
+            "ms": None if each.ended_s is None else round((each.ended_s - each.started_s) * 1000),
         }
         for each in exchange.attempts
     ]

@@ -58,6 +58,8 @@ _OWN_PREFIX = (b"x-axonhub-",)
 _PROTOCOL_PREFIXES = (b"anthropic-", b"openai-")
 _USER_AGENT = b"axonhub/0.1"
 _OUR_FIELDS = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"))
+_WHOLE_ANSWERS_PATIENCE = 5.0
+"""So many times the patience with a stream's first event."""
 _PASSES_WITH_TIME = (FailureKind.RATE_LIMIT, FailureKind.OVERLOADED)
 
 
@@ -81,7 +83,7 @@ class Outbound:
             return
         while flow.response is None:
             queued_s = await self._chooser.room(exchange, partial(failover.departure, flow))
-            candidate = self._chooser.next(exchange)
+            candidate = None if _is_late(exchange) else self._chooser.next(exchange)
             if await _has_left(flow, candidate.wait_s if candidate else 0.0):
                 return
             if exchange.address.operation == "count_tokens" and not _has_counter(exchange, candidate):
@@ -364,8 +366,20 @@ def _base_url(channel: Channel, kind: ChannelType) -> str:
 
 
 def _limit(first_event_timeout_s: float, exchange: Exchange) -> float:
-    """A whole answer has no first event; it may take as long as a request may."""
-    return (first_event_timeout_s or math.inf) if exchange.stream else exchange.config.server.llm_request_timeout_s
+    """How long a try may take to begin; a whole answer begins with its end, and is given longer.
+
+    But never longer than the request may take, and as long as that where no other channel is left.
+    """
+    left_s = max(1.0, exchange.config.server.llm_request_timeout_s - (time.time() - exchange.started_s))
+    wanted_s = first_event_timeout_s if exchange.stream else first_event_timeout_s * _WHOLE_ANSWERS_PATIENCE
+    tried = {each.candidate.channel.name for each in exchange.attempts}
+    alone = all(each.channel.name in tried for each in exchange.candidates)
+    return left_s if not wanted_s or (alone and not exchange.stream) else min(wanted_s, left_s)
+
+
+def _is_late(exchange: Exchange) -> bool:
+    """Has the request been tried, and is its time over?"""
+    return bool(exchange.attempts) and time.time() - exchange.started_s >= exchange.config.server.llm_request_timeout_s
 
 
 def _give_up(flow: http.HTTPFlow, exchange: Exchange, retry_after_s: float | None) -> None:

@@ -14,7 +14,7 @@ from mitmproxy import http
 from axonhub.addons.channels.credentials import tail
 from axonhub.addons.config import ApiKey
 from axonhub.addons.costs import CostItem
-from axonhub.addons.exchange import Attempt, Exchange, TraceIds, exchange_of
+from axonhub.addons.exchange import Attempt, Candidate, Exchange, TraceIds, exchange_of
 from axonhub.addons.prices import dollars, micro_dollars
 from axonhub.addons.reading import key_digest
 from axonhub.addons.settings import Settings
@@ -26,6 +26,7 @@ from axonhub.transformers.hub.usage import Usage
 
 logger = logging.getLogger(__name__)
 
+_MOST_PASSED_OVER = 8
 _CLOSE_TIMEOUT_S = 30.0
 _NOT_RECORDED = ("models", "count_tokens")
 _FOR_EVER_S = 100 * 365 * 86400.0
@@ -151,6 +152,7 @@ def record(exchange: Exchange) -> dict[str, Json]:
         "first_event_ms": _ms(exchange.started_s, exchange.first_byte_s),
         "duration_ms": _ms(exchange.started_s, ended_s),
         "attempts": [_attempt(exchange, each) for each in exchange.attempts],
+        "passed_over": _passed_over(exchange),
         "usage": _usage(exchange.usage),
         "cache_lost_tokens": exchange.cache_lost_tokens or None,
         "cost": None if exchange.cost is None else dollars(exchange.cost),
@@ -196,11 +198,19 @@ def _attempt(exchange: Exchange, attempt: Attempt) -> dict[str, Json]:
         "started_ms": _ms(exchange.started_s, attempt.started_s),
         "first_event_ms": _ms(attempt.started_s, attempt.first_event_s),
         "duration_ms": _ms(attempt.started_s, attempt.ended_s),
-        "score": [
-            {"name": each.name, "points": round(each.points, 2), "reason": each.reason}
-            for each in attempt.candidate.scores
-        ],
+        "score": _scores(attempt.candidate),
     }
+
+
+def _passed_over(exchange: Exchange) -> Json:
+    """The best of the candidates that were not tried, and why they stood behind; None: there were no others."""
+    tried = {each.candidate.channel.name for each in exchange.attempts}
+    others = [each for each in exchange.candidates if each.channel.name not in tried]
+    return [{"channel": each.channel.name, "score": _scores(each)} for each in others[:_MOST_PASSED_OVER]] or None
+
+
+def _scores(candidate: Candidate) -> list[Json]:
+    return [{"name": each.name, "points": round(each.points, 2), "reason": each.reason} for each in candidate.scores]
 
 
 def _usage(usage: Usage) -> dict[str, Json] | None:

@@ -76,7 +76,8 @@ class Retry(Section):
     delay_s: Seconds = 1.0
     """Pause before the same channel is tried again."""
     first_event_timeout_s: Seconds = 60.0
-    """Longest wait for a stream's first event; 0: no limit."""
+    """Longest wait for a stream's first event, and five times as long for a whole answer while another channel is left;
+    0: no limit but that of the request."""
     idle_timeout_s: Seconds = 120.0
     """Longest silence within a stream; 0: no limit."""
     connect_timeout_s: Seconds = Field(default=10.0, gt=0)

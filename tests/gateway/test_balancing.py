@@ -1,6 +1,7 @@
 """Over sockets: other channels hide a failure, a pause comes only where no other is left, and a client may see why."""
 
 import json
+import threading
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.gateway.process import Gateway
 from tests.gateway.test_traces import record_of
 from tests.upstreams.anthropic import anthropic
 from tests.upstreams.plans import say
-from tests.upstreams.server import Reply, Request, Script, in_turn, json_reply
+from tests.upstreams.server import Hold, Raw, Reply, Request, Script, in_turn, json_reply
 
 
 def refusing(status: int, kind: str, **headers: str) -> Script:
@@ -129,7 +130,9 @@ def test_client_that_asks_why_is_told_without_secrets(start: StartGateway, upstr
     explanation = json.loads(told)
     assert explanation["strategy"] == "adaptive"
     assert explanation["next"] == "twin"
-    assert explanation["tries"] == [{"channel": "first", "status": 500, "kind": "server"}]
+    (tried,) = explanation["tries"]
+    assert tried.pop("ms") >= 0
+    assert tried == {"channel": "first", "status": 500, "kind": "server"}
     assert [each["channel"] for each in explanation["candidates"]] == ["first", "twin"]
     assert not any(str(key) in told for channel in channels for key in channel["api_keys"])  # type: ignore[attr-defined]
     assert upstreams.chat.only.header("x-debug-mode") is None
@@ -158,3 +161,36 @@ def test_unknown_strategy_is_refused_at_load(start: StartGateway, upstreams: Ups
 
     gateway.wait_until(lambda: "unknown strategy 'fastest'" in gateway.log(), "the log says why")
     assert ask_anthropic(gateway).status == 200
+
+
+def test_request_with_all_its_tries_takes_no_longer_than_it_may(start: StartGateway, upstreams: Upstreams) -> None:
+    gateway = start(config_of(two_channels(upstreams), server={"llm_request_timeout": "1s"}))
+    upstreams.anthropic.script = upstreams.chat.script = lambda request: Raw([Hold(threading.Event())])
+
+    answer = ask_anthropic(gateway)
+
+    assert answer.status == 504
+    assert answer.header("x-axonhub-attempts") == "1"
+    assert upstreams.chat.requests == []
+
+
+def test_whole_answer_that_does_not_come_is_given_up_while_another_channel_is_left(
+    start: StartGateway, upstreams: Upstreams
+) -> None:
+    gateway = start(config_of(two_channels(upstreams), retry={"first_event_timeout": "200ms"}))
+    upstreams.anthropic.script = lambda request: Raw([Hold(threading.Event())])
+
+    answer = ask_anthropic(gateway)
+
+    assert answer.status == 200
+    assert answer.header("x-axonhub-channel") == "twin"
+    assert answer.header("x-axonhub-attempts") == "2"
+
+
+def test_record_tells_who_was_passed_over(start: StartGateway, upstreams: Upstreams) -> None:
+    gateway = start(config_of(two_channels(upstreams)))
+
+    (other,) = record_of(gateway, ask_anthropic(gateway))["passed_over"]  # type: ignore[misc]
+
+    assert other["channel"] == "twin"
+    assert "errors" in [each["name"] for each in other["score"]]
