@@ -30,6 +30,7 @@ from axonhub.addons.inbound import BodyLimit, Inbound
 from axonhub.addons.internal import Application, Internal
 from axonhub.addons.live_events import LiveEvents
 from axonhub.addons.metrics import Metrics
+from axonhub.addons.model_sync import ModelSync
 from axonhub.addons.outbound import Outbound
 from axonhub.addons.own_port import listening
 from axonhub.addons.pausing import Holding, Pausing
@@ -103,6 +104,7 @@ def gateway(settings: Settings, capture: Capture | None = None) -> list[object]:
     applications["admin"] = administration(settings, try_out, sessions, events, selection.health)
     return [
         settings,
+        ModelSync(settings),
         Layer(capture),
         internal,
         capture,

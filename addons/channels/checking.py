@@ -35,6 +35,9 @@ def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Findi
             place = ("channels", index, "api_keys", number)
             yield Finding(place, f"a credential of type {kind.name} begins with {kind.credential_prefix}")
     yield from _override_findings(index, channel)
+    if channel.auto_sync_supported_models and (kind.internal or kind.adapt or kind.fetch_token):
+        message = f"type {kind.name} has no list of models that could be asked for"
+        yield Finding(("channels", index, "auto_sync_supported_models"), message)
     spoken = {protocol for each in (kind, *siblings(kind)) for protocol in each.protocols}
     for number, endpoint in enumerate(channel.endpoints):
         if endpoint.protocol not in spoken:

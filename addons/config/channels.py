@@ -332,6 +332,10 @@ class Channel(Section):
     """Credentials; with several, a trace stays on one."""
     supported_models: tuple[Name, ...] = ()
     """What the channel serves, `"*"` is any model; empty: what its type usually serves."""
+    auto_sync_supported_models: bool = False
+    """Add what the provider's own list of models holds, asked for now and then (`model_sync.every`)."""
+    auto_sync_model_pattern: Pattern | None = None
+    """Only those whose whole name it matches, an exact name or a regex; nothing: all."""
     status: Switch = "enabled"
     """A disabled channel gets no requests but tests; an archived one is left out of lists, too."""
     weight: int = Field(default=100, ge=0, le=100)

@@ -163,6 +163,13 @@ class Probe(Section):
     """How often each enabled channel gets a small request; 0: never."""
 
 
+class ModelSync(Section):
+    """Channels that take their models from the provider's list (`auto_sync_supported_models`)."""
+
+    every_s: Seconds = Field(default=3600.0, ge=1)
+    """How often each is asked."""
+
+
 class Config(Section):
     server: Server = Server()
     api_keys: tuple[ApiKey, ...] = ()
@@ -172,6 +179,7 @@ class Config(Section):
     store: Store = Store()
     prices: tuple[Price, ...] = ()
     models: tuple[ModelCard, ...] = ()
+    model_sync: ModelSync = ModelSync()
     accounting: Accounting = Accounting()
     inspection: Inspection = Inspection()
     metrics: Metrics = Metrics()

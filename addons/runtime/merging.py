@@ -22,6 +22,8 @@ SWITCHED_KEYS, SWITCHED_CHANNELS = "switched_keys", "switched_channels"
 """Name → status, of what config.yml declares."""
 ACTIVE_PROFILES = "active_profiles"
 """API key's name → profile's name; "" for none."""
+SYNCED_MODELS = "synced_models"
+"""Channel's name → what its provider's list of models held last."""
 ADMIN_TOKEN = "admin_token"
 
 type State = Mapping[str, object]
@@ -68,7 +70,10 @@ def in_force(
     config = declared.model_copy(
         update={
             "api_keys": tuple(_with_profiles(each, assigned.get(each.name), profiles) for each in keys),
-            "channels": (*_switched(declared.channels, _table(state, SWITCHED_CHANNELS)), *made_channels.values()),
+            "channels": tuple(
+                _with_synced(each, _table(state, SYNCED_MODELS).get(each.name))
+                for each in (*_switched(declared.channels, _table(state, SWITCHED_CHANNELS)), *made_channels.values())
+            ),
             "prices": (*prices.values(), *declared.prices),
         }
     )
@@ -128,6 +133,14 @@ def _switched[S: (ApiKey, Channel)](declared: tuple[S, ...], switches: Mapping[s
             yield each
         else:
             yield each.model_copy(update={"status": status})
+
+
+def _with_synced(channel: Channel, names: object) -> Channel:
+    """What the file lists comes first."""
+    if not channel.auto_sync_supported_models or not isinstance(names, list):
+        return channel
+    found = (name for name in names if isinstance(name, str))
+    return channel.model_copy(update={"supported_models": tuple(dict.fromkeys((*channel.supported_models, *found)))})
 
 
 def _with_profiles(api_key: ApiKey, assigned: object, profiles: Mapping[str, Profile]) -> ApiKey:
