@@ -10,7 +10,7 @@ from axonhub.addons.analysis.comparing import compared, comparison_json, compari
 from axonhub.addons.analysis.conversations import Stored
 from axonhub.addons.exporting import own_url
 from axonhub.addons.reading import admin_token, load_in_force
-from axonhub.addons.replaying import Changes, Replayed, ReplayFailed, pin_of, send, stored_again
+from axonhub.addons.replaying import Changes, Replayed, ReplayFailed, replay_stored
 from axonhub.addons.store.backend import Record
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.terminal import CommandFailed, print_json, print_text
@@ -28,9 +28,8 @@ def replay(arguments: argparse.Namespace) -> int:
     reader = TraceReader.open(declared.store.path)
     changes = Changes(arguments.channel, arguments.model, arguments.key, arguments.profile)
     try:
-        again = stored_again(_stored(reader, arguments.id))
-        pin = pin_of(again, changes, [each.name for each in in_force.config.api_keys])
-        done = send(again, pin, own_url(declared), token)
+        keys = [each.name for each in in_force.config.api_keys]
+        done = replay_stored(reader, arguments.id, changes, keys, own_url(declared), token)
     except ReplayFailed as error:
         raise CommandFailed(str(error)) from error
     _show(arguments, reader, done)

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from axonhub.addons.analysis.conversations import Stored, text_of
 from axonhub.addons.exchange import Exchange, Pin
 from axonhub.addons.pinning import pin_headers
+from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.telling_headers import telling
 
 _FRAMING = frozenset(("content-length", "host", "transfer-encoding", "connection", "accept-encoding"))
@@ -54,6 +55,17 @@ class Replayed:
     status: int
     channel: str
     body: bytes
+
+
+def replay_stored(
+    reader: TraceReader, request_id: str, changes: Changes, keys: Collection[str], base_url: str, token: SecretStr
+) -> Replayed:
+    """For whoever has an id: a command, or the admin API in a thread. `keys` as in `pin_of`. ReplayFailed."""
+    record = reader.get(request_id)
+    if record is None:
+        raise ReplayFailed(f"there is no request {request_id!r}")
+    again = stored_again(Stored(record, reader.body))
+    return send(again, pin_of(again, changes, keys), base_url, token)
 
 
 def stored_again(stored: Stored) -> Again:

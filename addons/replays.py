@@ -15,13 +15,17 @@ from mitmproxy import command, ctx, exceptions, flow as flows, http
 from mitmproxy.utils import asyncio_utils
 from pydantic import SecretStr
 
+from axonhub.addons.analysis.conversations import Stored
 from axonhub.addons.exchange import exchange_of
+from axonhub.addons.exports.flows import as_flow
+from axonhub.addons.exports.transcripts import Terms, Transcript
 from axonhub.addons.failover import playback
 from axonhub.addons.masking import masked, secrets_of
 from axonhub.addons.own_port import listening
 from axonhub.addons.pinning import pin_headers, without_pin
 from axonhub.addons.replaying import Again, Changes, ReplayFailed, live_again, pin_of, send
 from axonhub.addons.settings import Settings
+from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.telling_headers import telling
 
 logger = logging.getLogger(__name__)
@@ -86,6 +90,30 @@ class Replays:
             if isinstance(each, http.HTTPFlow) and each.request.method == "POST":
                 name = f"replay of {each.id}"
                 asyncio_utils.create_task(self._again(again_of(each), wanted), name=name, keep_ref=True)
+
+    @command.command("axonhub.load")  # type: ignore[untyped-decorator]  # mitmproxy
+    def load_stored(self, name: str) -> None:
+        """Put a stored request, or all of a trace, into the list of flows: to read, export or replay."""
+        asyncio_utils.create_task(self._load(name), name=f"loading {name}", keep_ref=True)
+
+    async def _load(self, name: str) -> None:
+        flows_ = await asyncio.to_thread(self._stored_flows, name)
+        view = ctx.master.addons.get("view")
+        if not flows_ or view is None:
+            logger.error(
+                "%s", f"there is no request and no trace {name!r}" if view else "there is no list to put it in"
+            )
+            return
+        view.add(flows_)
+
+    def _stored_flows(self, name: str) -> list[http.HTTPFlow]:
+        config = self._settings.config
+        reader = TraceReader.open(config.store.path)
+        record = reader.get(name)
+        secrets = secrets_of(config)
+        terms = Terms(self._base_url(), lambda data: masked(data, secrets))
+        records = (record,) if record else reader.trace(name)
+        return [as_flow(Transcript(Stored(each, reader.body), terms)) for each in records]
 
     async def _again(self, again: Again, changes: Changes) -> None:
         config = self._settings.config

@@ -100,7 +100,7 @@ TABLE = {
         "addons.inbound addons.metrics addons.outbound addons.pausing addons.replays addons.selection addons.tracing "
         "addons.faults "
         "addons.announcing addons.doorway addons.capture addons.checkups",
-        "hub machinery domain overriding registries channels strategies store steps analysis replaying ground "
+        "hub machinery domain overriding registries channels strategies store steps analysis exports replaying ground "
         "capturing",
         "mitmproxy orjson pydantic",
         apart=2,

@@ -63,7 +63,7 @@ def list_requests(
     key: Text = None,
     channel: Text = None,
     model: Annotated[str | None, Query(max_length=500, description="As the provider was asked for it.")] = None,
-    source: Literal["api", "test", "probe", "replay"] | None = None,
+    source: Literal["api", "test", "probe", "replay", "observed"] | None = None,
     outcome: Literal["ok", "error", "canceled"] | None = None,
     status: Annotated[int | None, Query(ge=100, le=599)] = None,
     since: Bound = None,

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
-from axonhub.addons.analysis.conversations import Stored, text_of
+from axonhub.addons.analysis.conversations import Stored, calls_in, results_in, text_of
 from axonhub.addons.analysis.spending import Spending
-from axonhub.addons.store.backend import Json
+from axonhub.addons.store.backend import Json, Record
 from axonhub.addons.store.summary import number
 from axonhub.transformers.hub.parts import Text, ToolCall
+from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.json_types import Json as JsonValue
 
 MAIN = "main"
@@ -97,7 +98,9 @@ class _Seen:
     """An agent while its requests are read."""
 
     id: str
-    exchanges: list[Stored] = field(default_factory=list)
+    first_words: str
+    """The user's, in its first request."""
+    records: list[Record] = field(default_factory=list)
     parent: str | None = None
     label: str = ""
 
@@ -105,44 +108,47 @@ class _Seen:
 def agent_tree(trace_id: str, trace: Sequence[Stored]) -> Tree:
     """`trace`: all its exchanges, oldest first."""
     seen: dict[str, _Seen] = {}
+    calls, unread = _Calls(), 0
     for each in trace:
-        name = agent_of(each)
-        seen.setdefault(name, _Seen(name)).exchanges.append(each)
-    calls = followed_calls(trace)
+        name, request = agent_of(each), each.request
+        agent = seen.setdefault(name, _Seen(name, _first_words(request)))
+        agent.records.append(each.record)
+        calls.add(name, each, request)
+        unread += request is None
     for agent in seen.values():
-        _find_parent(agent, calls, seen)
+        _find_parent(agent, calls.made, seen)
     roots = [agent.id for agent in seen.values() if agent.parent is None]
-    agents = tuple(_built(seen[name], seen, calls) for name in roots)
-    return Tree(trace_id, agents, Spending.of(each.record for each in trace), tuple(_notes(trace)))
+    agents = tuple(_built(seen[name], seen, calls.made) for name in roots)
+    return Tree(trace_id, agents, Spending.of(each.record for each in trace), tuple(_notes(unread, len(trace))))
 
 
 def agent_of(stored: Stored) -> str:
     return text_of(stored.record, "agent_id") or MAIN
 
 
-def followed_calls(trace: Iterable[Stored]) -> list[Call]:
-    calls: list[Call] = []
-    waiting: dict[tuple[str, str], Call] = {}
+@dataclass(slots=True)
+class _Calls:
+    made: list[Call] = field(default_factory=list)
+    _waiting: dict[tuple[str, str], Call] = field(default_factory=dict)
     """(agent, call id) → the call whose result has not come."""
-    for each in trace:
-        agent, record = agent_of(each), each.record
-        for result in each.results if waiting else ():
-            if call := waiting.pop((agent, result.call_id), None):
+
+    def add(self, agent: str, stored: Stored, request: Request | None) -> None:
+        record = stored.record
+        for result in results_in(request) if self._waiting else ():
+            if call := self._waiting.pop((agent, result.call_id), None):
                 call.ended_s, call.is_error = number(record.get("ts")), result.is_error
-        for tool in each.calls:
+        for tool in calls_in(stored.answer):
             call = Call(agent, tool, number(record.get("ended_ts")) or number(record.get("ts")))
-            calls.append(call)
-            waiting[agent, tool.id] = call
-    return calls
+            self.made.append(call)
+            self._waiting[agent, tool.id] = call
 
 
 def _find_parent(agent: _Seen, calls: Sequence[Call], seen: Mapping[str, _Seen]) -> None:
     if agent.id == MAIN:
         return
-    started_s = number(agent.exchanges[0].record.get("ts"))
-    told = _first_words(agent.exchanges[0])
+    started_s = number(agent.records[0].get("ts"))
     others = [each for each in calls if each.agent != agent.id and each.open_at(started_s)]
-    fitting = [each for each in others if any(words in told for words in _words(each.tool))]
+    fitting = [each for each in others if any(words in agent.first_words for words in _words(each.tool))]
     chosen = fitting[-1] if fitting else others[0] if len(others) == 1 else None
     if chosen is not None and not _descends(seen, chosen.agent, agent.id):
         agent.parent, agent.label = chosen.agent, _label(chosen.tool)
@@ -159,9 +165,8 @@ def _descends(seen: Mapping[str, _Seen], name: str, ancestor: str) -> bool:
     return False
 
 
-def _first_words(stored: Stored) -> str:
-    turns = stored.request.turns if stored.request else ()
-    first = next((turn for turn in turns if turn.role == "user"), None)
+def _first_words(request: Request | None) -> str:
+    first = next((turn for turn in (request.turns if request else ()) if turn.role == "user"), None)
     return "\n".join(part.text for part in first.parts if isinstance(part, Text)) if first else ""
 
 
@@ -185,7 +190,7 @@ def _label(tool: ToolCall) -> str:
 
 
 def _built(agent: _Seen, seen: Mapping[str, _Seen], calls: Sequence[Call]) -> Agent:
-    records = [each.record for each in agent.exchanges]
+    records = agent.records
     tools: dict[str, ToolUse] = {}
     for call in calls:
         if call.agent == agent.id:
@@ -204,10 +209,9 @@ def _built(agent: _Seen, seen: Mapping[str, _Seen], calls: Sequence[Call]) -> Ag
     )
 
 
-def _notes(trace: Sequence[Stored]) -> Iterable[str]:
-    unread = sum(each.request is None for each in trace)
+def _notes(unread: int, requests: int) -> Iterable[str]:
     if unread:
-        yield f"{unread} of {len(trace)} requests have no readable body: calls and results in them are not counted."
+        yield f"{unread} of {requests} requests have no readable body: calls and results in them are not counted."
 
 
 def tree_json(tree: Tree) -> Json:

@@ -77,11 +77,9 @@ class _Lines:
     def earlier(self, new: _Line) -> _Line | None:
         """What `new` goes on from, and takes the place of."""
         known = self.lines.setdefault((agent_of(new.stored), text_of(new.stored.record, "used_model")), [])
-        best = max(known, key=lambda each: likeness(each.sent, new.sent), default=None)
-        if best is not None and likeness(best.sent, new.sent) >= _LEAST_LIKENESS:
-            known.remove(best)
-        else:
-            best = None
+        alike = [(likeness(each.sent, new.sent), place) for place, each in enumerate(known)]
+        share, place = max(alike, default=(0.0, 0))
+        best = known.pop(place) if share >= _LEAST_LIKENESS else None
         known.append(new)
         return best
 
@@ -97,9 +95,9 @@ def diagnose(trace: Iterable[Stored], reckon: Reckon) -> tuple[Finding, ...]:
 
 
 def _line(stored: Stored) -> _Line:
-    sent = prompt_blocks(stored.sent or b"")
-    asked = sent if stored.sent is stored.asked else prompt_blocks(stored.asked or b"")
-    return _Line(stored, sent, asked)
+    asked, sent = stored.both()
+    blocks = prompt_blocks(sent or b"")
+    return _Line(stored, blocks, blocks if sent is asked else prompt_blocks(asked or b""))
 
 
 def _finding(old: _Line | None, new: _Line, reckon: Reckon) -> Finding:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from axonhub.addons.analysis.conversations import Stored, object_of, text_of
+from axonhub.addons.analysis.conversations import Stored, calls_in, object_of, text_of
 from axonhub.addons.analysis.spending import prompt_tokens, usage_of
 from axonhub.addons.store.backend import Json
 from axonhub.addons.store.report import printable, table
@@ -57,6 +57,7 @@ def compared(first: Stored, second: Stored) -> Comparison:
 def _side(stored: Stored) -> Side:
     record, answer = stored.record, stored.answer
     parts = answer.parts if answer else ()
+    calls = tuple((call.name, call.arguments) for call in calls_in(answer))
     cost, first, whole_ms = (record.get(name) for name in ("cost_micro_usd", "first_event_ms", "duration_ms"))
     return Side(
         stored.id,
@@ -69,7 +70,7 @@ def _side(stored: Stored) -> Side:
         answer.stop.value if answer else "",
         "\n".join(part.text for part in parts if isinstance(part, Text | Refusal)) or text_of(record, "error_message"),
         sum(len(part.text) for part in parts if isinstance(part, Thinking)),
-        tuple((call.name, call.arguments) for call in stored.calls),
+        calls,
         prompt_tokens(record),
         whole(usage_of(record).get("cache_read")),
         whole(usage_of(record).get("output")),

@@ -5,7 +5,6 @@ Whatever cannot be read (a body that has expired or was cut off) reads as nothin
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import orjson
@@ -29,9 +28,9 @@ type FetchBody = Callable[[str], bytes]
 """Reference → bytes; raises BodyUnavailable. `TraceReader.body` is one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stored:
-    """One record and the way to its bodies, each of which is fetched when it is asked for, and once."""
+    """One record and the way to its bodies. Nothing is kept of what was fetched or read: a trace may be very long."""
 
     record: Record
     fetch: FetchBody
@@ -49,22 +48,25 @@ class Stored:
         except BodyUnavailable:
             return None
 
-    @cached_property
+    @property
     def asked(self) -> bytes | None:
         """The client's bytes."""
         return self.body("request")
 
-    @cached_property
+    @property
     def sent(self) -> bytes | None:
-        """What the last channel got: made again where it differed in its model's name only."""
-        body = self.body("upstream_request") or self.asked
-        model = self.record.get("used_model")
-        if body is None or body is not self.asked or not isinstance(model, str) or self._model_in_path:
-            return body
+        """What the last channel got."""
+        return self.both()[1]
+
+    def both(self) -> tuple[bytes | None, bytes | None]:
+        """`asked` and `sent`, the same object where nothing was changed. One that was only renamed is made again."""
+        asked, sent, model = self.asked, self.body("upstream_request"), self.record.get("used_model")
+        if sent is not None or asked is None or not isinstance(model, str) or self._model_in_path:
+            return asked, sent if sent is not None else asked
         try:
-            return replace_string(body, "model", model)
+            return asked, replace_string(asked, "model", model)
         except ValueError:
-            return body
+            return asked, asked
 
     @property
     def _model_in_path(self) -> bool:
@@ -78,7 +80,7 @@ class Stored:
         """The client's; None: this build does not know it."""
         return discovered().get(text_of(self.record, "protocol"))
 
-    @cached_property
+    @property
     def request(self) -> Request | None:
         document = object_of(self.asked)
         if document is None or self.protocol is None:
@@ -89,22 +91,22 @@ class Stored:
         except ProtocolError:
             return None
 
-    @cached_property
+    @property
     def answer(self) -> Response | None:
         """As far as it came."""
         body = self.body("response")
         return read_answer(self.protocol, body) if body and self.protocol else None
 
-    @property
-    def calls(self) -> tuple[ToolCall, ...]:
-        """The tools that the answer asks for."""
-        return tuple(part for part in (self.answer.parts if self.answer else ()) if isinstance(part, ToolCall))
 
-    @property
-    def results(self) -> tuple[ToolResult, ...]:
-        """All tool results that the request carries, old and new."""
-        turns = self.request.turns if self.request else ()
-        return tuple(part for turn in turns for part in turn.parts if isinstance(part, ToolResult))
+def calls_in(answer: Response | None) -> tuple[ToolCall, ...]:
+    """The tools that it asks for."""
+    return tuple(part for part in (answer.parts if answer else ()) if isinstance(part, ToolCall))
+
+
+def results_in(request: Request | None) -> tuple[ToolResult, ...]:
+    """All tool results that it carries, old and new."""
+    turns = request.turns if request else ()
+    return tuple(part for turn in turns for part in turn.parts if isinstance(part, ToolResult))
 
 
 def read_answer(protocol: WireProtocol, body: bytes) -> Response | None:

@@ -261,10 +261,12 @@ def test_mitmweb_replays_flows_by_command_and_by_button(start: StartGateway, ups
     gateway.wait_until(lambda: len(ended()) == 2, "the command's flow")
     in_mitmweb(gateway, "POST", f"/flows/{flow['id']}/replay")
     gateway.wait_until(lambda: len(ended()) == 3, "the button's flow")
+    in_mitmweb(gateway, "POST", "/commands/axonhub.load", json.dumps({"arguments": [first]}).encode())
+    gateway.wait_until(lambda: len(ended()) == 4, "the stored one")
 
     assert (2, 1) == (len(upstreams.anthropic.requests), len(upstreams.chat.requests))
     assert upstreams.anthropic.requests[0].body == upstreams.anthropic.requests[1].body
-    assert [200] * 3 == [each["response"]["status_code"] for each in asked()]
+    assert [200] * 4 == [each["response"]["status_code"] for each in asked()]
     gateway.wait_until(lambda: len(json.loads(gateway.command("trace", "list", "--json").stdout)) == 3, "the records")
     records = json.loads(gateway.command("trace", "list", "--json").stdout)
     assert [first, first, None] == [each["replay_of"] for each in records]
