@@ -5,6 +5,7 @@ edited: then it is read again as if the client had sent it so. An edit that cann
 What other addons of mitmproxy make of a request (`modify_body`, `map_remote`, a script) counts as an edit.
 """
 
+import asyncio
 import logging
 import math
 import re
@@ -15,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, flowfilter, http
 from mitmproxy.hooks import UpdateHook
+from mitmproxy.utils import asyncio_utils
 
 from axonhub.addons import failover
 from axonhub.addons.channels.credentials import CLIENT_HEADERS
@@ -27,6 +29,7 @@ from axonhub.transformers.protocol import Unreadable
 
 logger = logging.getLogger(__name__)
 
+_LOOK_S = 0.1
 _SECRET = frozenset(name.encode() for name in CLIENT_HEADERS)
 _ABOUT_BODIES = re.compile(r"~bs?\b")
 """Filters that nobody can judge before the answer has come."""
@@ -86,6 +89,7 @@ class Pausing:
             flow.comment = f"✗ edit again, or resume to send what the client sent: {problem}"
             seen = Seen.of(flow.request)
             flow.intercept()
+            watch(flow)
             await ctx.master.addons.trigger_event(UpdateHook([flow]))
             await flow.wait_for_resume()
             if flow.error:
@@ -110,6 +114,20 @@ class Pausing:
         return problem
 
 
+def watch(flow: http.HTTPFlow) -> None:
+    """mitmproxy wakes nobody when a paused flow is aborted: its client would wait for ever."""
+    if flow.intercepted:
+        asyncio_utils.create_task(_woken(flow), name="a paused flow", keep_ref=True)
+
+
+async def _woken(flow: http.HTTPFlow) -> None:
+    while flow.intercepted:  # noqa: ASYNC110  # no event tells it
+        await asyncio.sleep(_LOOK_S)
+    if flow.error:
+        flow.intercept()
+        flow.resume()
+
+
 class Presenting:
     """Stands behind mitmproxy's own addons: shows a paused request as JSON over many lines."""
 
@@ -118,7 +136,11 @@ class Presenting:
     def __init__(self, seen: WeakKeyDictionary[http.HTTPFlow, Seen]) -> None:
         self._seen = seen
 
+    def response(self, flow: http.HTTPFlow) -> None:
+        watch(flow)
+
     def request(self, flow: http.HTTPFlow) -> None:
+        watch(flow)
         exchange = exchange_of(flow)
         if not (flow.intercepted and exchange and flow in self._seen) or Seen.of(flow.request) != self._seen[flow]:
             return

@@ -28,6 +28,7 @@ def _comment(exchange: Exchange) -> Iterator[str]:
     yield attempt.candidate.channel.name if attempt else ""
     yield f"{len(exchange.attempts)} tries" if len(exchange.attempts) > 1 else ""
     yield "edited" if exchange.sent_body else ""
+    yield f"replay of {exchange.pin.replay_of}" if exchange.pin and exchange.pin.replay_of else ""
     yield "held: not streamed" if exchange.held else ""
     yield _tokens(exchange)
     yield f"{exchange.cache_lost_tokens:,} lost from cache" if exchange.cache_lost_tokens else ""

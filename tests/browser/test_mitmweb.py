@@ -26,7 +26,7 @@ from tests.gateway.conftest import (  # noqa: F401  # fixtures, and what they ne
     start_for_module,
     upstreams,
 )
-from tests.gateway.mitmweb import PASSWORD
+from tests.gateway.mitmweb import PASSWORD, Mitmweb
 from tests.gateway.process import PATIENCE_S, Gateway
 
 pytestmark = pytest.mark.client
@@ -116,3 +116,15 @@ def test_request_is_paused_edited_and_resumed(window: Window, standing: Gateway,
     assert "claude-haiku-4-5" == sent["model"]
     assert "changed in the browser" == sent["messages"][0]["content"]
     expect(window.row("edited")).to_be_visible()
+
+
+def test_replay_is_a_flow_of_its_own_that_names_the_first(window: Window, standing: Gateway) -> None:
+    first = ask_anthropic(standing).header("x-axonhub-request-id")
+    ask_anthropic(standing, MAPPED_KEY)
+    expect(window.row("mapped · ")).to_be_visible()
+
+    Mitmweb(standing).command("axonhub.replay", f"~meta id:{first}", "channel=second", "model=deepseek-chat")
+
+    replayed = window.row(f"replay of {first}")
+    expect(replayed).to_contain_text("deepseek-chat · second")
+    expect(replayed.locator("td.col-status")).to_have_text("200")

@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,30 @@ def test_key_that_a_person_types_into_a_paused_request_goes_to_nobody(gateway: G
     assert "typed-key" not in repr(sent.headers)
     assert sent.header("x-own") == "1"
     assert sent.values("x-api-key") == (ANTHROPIC_CREDENTIAL,)
+
+
+def test_aborted_request_reaches_no_provider_and_its_client_hears_at_once(
+    gateway: Gateway, upstreams: Upstreams
+) -> None:
+    web = Mitmweb(gateway)
+    web.set_options(intercept="~q")
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            ask_anthropic(gateway)
+        except (OSError, HTTPException) as error:
+            failures.append(error)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    web.kill(web.wait_for("a paused request", intercepted=True))
+    client.join(PATIENCE_S)
+
+    assert not client.is_alive()
+    assert [type(each) for each in failures] != [TimeoutError], "the connection is closed without an answer"
+    assert len(failures) == 1
+    assert upstreams.were_left_alone()
 
 
 def test_what_another_addon_changes_counts(start: StartGateway, upstreams: Upstreams) -> None:
