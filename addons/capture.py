@@ -31,6 +31,7 @@ from axonhub.addons.untouched import Untouched
 logger = logging.getLogger(__name__)
 
 _FORGET_AFTER_S = 0.5
+_NOT_KEPT = b"(not kept)"
 _HOP = frozenset(b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect host".split())
 
 
@@ -162,6 +163,8 @@ class Capture:
 
     def response(self, flow: http.HTTPFlow) -> None:
         if passes_by(flow):
+            if flow.response and flow.response.raw_content is None:
+                flow.response.data.content = _NOT_KEPT  # it flowed by; mitmweb cannot show what is not there
             asyncio.get_running_loop().call_later(_FORGET_AFTER_S, _forget, flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
@@ -216,6 +219,6 @@ def _forget(flow: http.HTTPFlow) -> None:
     """What a tool says to its vendor beside a model's business may be a secret."""
     for message in (flow.request, flow.response):
         if message is not None and message.data.content:
-            message.data.content = b"(not kept)"
+            message.data.content = _NOT_KEPT
     if flow.response is not None:
         flow.response.headers.pop("set-cookie", None)

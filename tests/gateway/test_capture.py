@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.gateway import caller
 from tests.gateway.caller import PATIENCE_S
 from tests.gateway.conftest import (
     ANTHROPIC_CREDENTIAL,
@@ -28,6 +29,7 @@ from tests.upstreams.server import Reply, Upstream, json_reply
 
 OWN_CREDENTIAL = "sk-ant-oat01-the-callers-own-credential"
 HOST = "api.anthropic.com"
+WEB_PASSWORD = "the-password-of-this-test"
 
 
 @pytest.fixture
@@ -207,3 +209,30 @@ def test_observing_without_capturing_is_refused(gateway: Gateway) -> None:
     ran = gateway.command("serve", "--observe")
 
     assert (1, "axonhub: --observe and --capture-local go with --capture\n") == (ran.returncode, ran.stderr)
+
+
+@pytest.mark.parametrize("observe", [(), ("--observe",)], ids=["routed", "observed"])
+def test_mitmweb_shows_no_credential_of_the_caller(
+    capture: Any, upstreams: Upstreams, observe: tuple[str, ...]
+) -> None:
+    gateway, port = capture(*observe, way="web", inspection={"web_password": WEB_PASSWORD})
+    if observe:
+        upstreams.chat.script = upstreams.anthropic.script
+    password = (("authorization", f"Bearer {WEB_PASSWORD}"),)
+
+    asked = ask(gateway, port, "/v1/messages", OWN, messages_body())
+    upstreams.chat.script = lambda request: json_reply(200, {"token": "new-token"})
+    passed = ask(gateway, port, "/api/oauth/profile", OWN, b'{"refresh":"old-token"}')
+    flows = caller.call(gateway.web_port, "GET", "/flows", password).body
+
+    assert all(head.startswith(b"HTTP/1.1 200") for head, _ in (asked, passed))
+    shown = [each for each in json.loads(flows) if each["request"]["method"] == "POST"]
+    assert {"/v1/messages", "/api/oauth/profile"} <= {each["request"]["path"] for each in shown}
+    assert [] == [secret for secret in (OWN_CREDENTIAL, "own-cookie") if secret.encode() in flows]
+
+    def contents() -> bytes:
+        places = [f"/flows/{each['id']}/{part}/content.data" for each in shown for part in ("request", "response")]
+        return b"".join(caller.call(gateway.web_port, "GET", place, password).body for place in places)
+
+    gateway.wait_until(lambda: b"old-token" not in contents(), "the body that only passed by is forgotten")
+    assert b"new-token" not in contents()
