@@ -58,6 +58,8 @@ class ChannelReport:
     scores: tuple[tuple[str, float, str], ...] = ()
     """Name, points, reason."""
     deferred: bool = False
+    protocol: str = ""
+    """In which it would be asked, by a client of Anthropic's protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def report(
     wanted = mapped(profile.model_mappings, asked) if profile else asked
     if api_key is not None and api_key.status != "enabled":
         refusal = f"The API key {api_key.name!r} is {api_key.disabled_reason or api_key.status}."
+    types = {each.name: each.type for each in config.channels}
     chosen = {each.channel.name for each in candidates}
     others = [each for each in config.channels if each.name not in chosen and each.status != "archived"]
     return ModelReport(
@@ -110,7 +113,7 @@ def report(
         refusal=refusal,
         listed=asked in set(offered(config, profile)),
         profile_step=_profile_step(profile, asked, wanted),
-        candidates=tuple(_fitting(each, wanted) for each in candidates),
+        candidates=tuple(_fitting(each, wanted, types[each.channel.name]) for each in candidates),
         out=tuple(_excluded(each, exchange, wanted, refusal) for each in others),
     )
 
@@ -139,12 +142,13 @@ def _profile_step(profile: Profile | None, asked: str, wanted: str) -> Renaming 
     return Renaming(f"profile {profile.name}", asked, wanted, rule)
 
 
-def _fitting(candidate: Candidate, wanted: str) -> ChannelReport:
+def _fitting(candidate: Candidate, wanted: str, declared_type: str) -> ChannelReport:
+    """The candidate's own type may be the sibling that speaks the client's protocol."""
     channel, kind = candidate.channel, channel_types()[candidate.channel.type]
     served = names_of(channel, kind).find(wanted)
     return ChannelReport(
         channel.name,
-        channel.type,
+        declared_type,
         True,
         renaming=_channel_step(channel, served),
         hidden=served is not None and served.hidden,
@@ -152,6 +156,7 @@ def _fitting(candidate: Candidate, wanted: str) -> ChannelReport:
         total=round(candidate.total, 1),
         scores=tuple((each.name, round(each.points, 1), each.reason) for each in candidate.scores),
         deferred=candidate.deferred,
+        protocol=kind.protocols[0],
     )
 
 
@@ -216,7 +221,8 @@ def _channel_json(each: ChannelReport) -> Json:
     if not each.fits:
         return {**shown, "out": each.out}
     scores: list[Json] = [{"name": name, "points": points, "reason": why} for name, points, why in each.scores]
-    return {**shown, "total": each.total, "scores": scores, "deferred": each.deferred}
+    more: JsonObject = {"total": each.total, "scores": scores, "deferred": each.deferred, "protocol": each.protocol}
+    return shown | more
 
 
 def in_words(found: ModelReport, *, every_channel: bool = False) -> Iterator[str]:
@@ -238,7 +244,8 @@ def in_words(found: ModelReport, *, every_channel: bool = False) -> Iterator[str
 
 def _candidate_words(number: int, each: ChannelReport) -> Iterator[str]:
     last = ", after all others" if each.deferred else ""
-    yield f"  {number}. {each.channel} ({each.type}): priority {each.priority}, {each.total} points{last}"
+    place = f"priority {each.priority}, {each.total} points{last}, asked in {each.protocol}"
+    yield f"  {number}. {each.channel} ({each.type}): {place}"
     if each.renaming is not None:
         yield f"     {_step_words(each.renaming)}{' (hidden from lists)' if each.hidden else ''}"
     scores = (f"{name} {points}" + (f" ({reason})" if reason else "") for name, points, reason in each.scores)
