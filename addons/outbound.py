@@ -58,7 +58,7 @@ _OWN_PREFIX = (b"x-axonhub-",)
 _PROTOCOL_PREFIXES = (b"anthropic-", b"openai-")
 _USER_AGENT = b"axonhub/0.1"
 _OUR_FIELDS = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"))
-_WHOLE_ANSWERS_PATIENCE = 5.0
+_WHOLE_PATIENCE = 3.0
 """So many times the patience with a stream's first event."""
 _PASSES_WITH_TIME = (FailureKind.RATE_LIMIT, FailureKind.OVERLOADED)
 
@@ -83,7 +83,7 @@ class Outbound:
             return
         while flow.response is None:
             queued_s = await self._chooser.room(exchange, partial(failover.departure, flow))
-            candidate = None if _is_late(exchange) else self._chooser.next(exchange)
+            candidate = self._chooser.next(exchange)
             if await _has_left(flow, candidate.wait_s if candidate else 0.0):
                 return
             if exchange.address.operation == "count_tokens" and not _has_counter(exchange, candidate):
@@ -366,20 +366,16 @@ def _base_url(channel: Channel, kind: ChannelType) -> str:
 
 
 def _limit(first_event_timeout_s: float, exchange: Exchange) -> float:
-    """How long a try may take to begin; a whole answer begins with its end, and is given longer.
+    """How long a try may take to begin. A whole answer begins with its end, and is given longer.
 
-    But never longer than the request may take, and as long as that where no other channel is left.
+    Where no other channel is left, it is given as long as a request may take.
     """
-    left_s = max(1.0, exchange.config.server.llm_request_timeout_s - (time.time() - exchange.started_s))
-    wanted_s = first_event_timeout_s if exchange.stream else first_event_timeout_s * _WHOLE_ANSWERS_PATIENCE
+    most_s = exchange.config.server.llm_request_timeout_s
+    if exchange.stream:
+        return min(first_event_timeout_s or math.inf, most_s)
     tried = {each.candidate.channel.name for each in exchange.attempts}
     alone = all(each.channel.name in tried for each in exchange.candidates)
-    return left_s if not wanted_s or (alone and not exchange.stream) else min(wanted_s, left_s)
-
-
-def _is_late(exchange: Exchange) -> bool:
-    """Has the request been tried, and is its time over?"""
-    return bool(exchange.attempts) and time.time() - exchange.started_s >= exchange.config.server.llm_request_timeout_s
+    return most_s if alone or not first_event_timeout_s else min(first_event_timeout_s * _WHOLE_PATIENCE, most_s)
 
 
 def _give_up(flow: http.HTTPFlow, exchange: Exchange, retry_after_s: float | None) -> None:

@@ -162,6 +162,8 @@ class Selection:
         if exchange.pin and exchange.pin.source != "replay":
             return None  # a test tells what one try comes to
         retry = exchange.config.retry
+        if _is_late(exchange):
+            return None
         pairs = {(each.candidate.channel.name, digest_of(each.candidate.credential)) for each in exchange.attempts}
         repeated = len(exchange.attempts) - len(pairs)
         if repeated >= retry.max_same_channel_retries or exchange.address.operation == _COUNTING:
@@ -305,6 +307,13 @@ class Selection:
         """The channel where this trace lives; "" when it has none, or too long ago."""
         name, since_s = self._last.get((exchange.trace.trace_id, exchange.wanted_model), ("", 0.0))
         return name if self._clock() - since_s <= exchange.config.load_balance.affinity_ttl_s else ""
+
+
+def _is_late(exchange: Exchange) -> bool:
+    """Have the tries so far taken as long as a request may? Then nothing is tried a second time."""
+    last = exchange.attempt
+    ended_s = (last.ended_s or last.started_s) if last else exchange.started_s
+    return ended_s - exchange.started_s >= exchange.config.server.llm_request_timeout_s
 
 
 def _has_queue(candidate: Candidate) -> bool:

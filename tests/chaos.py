@@ -59,7 +59,7 @@ from tests.upstreams.server import (
 FAIL_RATE = 0.27
 """Of requests that reach a channel; with what happens to connections it is about three in ten."""
 DOOR_RATE = 0.05
-STALL_S = 3.0
+STALL_S = 4.0
 NEVER = threading.Event()
 
 type Speaker = Callable[..., Script]
@@ -464,8 +464,8 @@ def config(upstreams: Sequence[ChaosUpstream]) -> Config:
         for upstream in upstreams
     ]
     retry = {"max_channel_retries": 3, "max_same_channel_retries": 0, "connect_timeout": f"{STALL_S}s"}
-    retry |= {"first_event_timeout": f"{STALL_S}s"}  # of a whole answer five times as long
-    server = {"llm_request_timeout": "25s"}
+    retry |= {"first_event_timeout": f"{STALL_S}s"}
+    server = {"llm_request_timeout": f"{STALL_S}s"}
     return {"server": server, "api_keys": [api_key()], "channels": channels, "retry": retry}
 
 

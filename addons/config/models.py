@@ -55,7 +55,7 @@ class Server(Section):
     base_path: BasePath = ""
     """Path in front of all addresses, such as `/ai`."""
     llm_request_timeout_s: Seconds = Field(default=600.0, gt=0)
-    """Longest time for one client request with all its attempts."""
+    """Longest wait for an answer from one channel; once a request has taken so long, no channel is tried twice."""
     max_request_body_bytes: Bytes = Field(default=64_000_000, gt=0)
     """A longer request body is refused with 413."""
     drain_timeout_s: Seconds = 30.0
@@ -76,7 +76,7 @@ class Retry(Section):
     delay_s: Seconds = 1.0
     """Pause before the same channel is tried again."""
     first_event_timeout_s: Seconds = 60.0
-    """Longest wait for a stream's first event, and five times as long for a whole answer while another channel is left;
+    """Longest wait for a stream's first event, three times as long for a whole answer while another channel is left;
     0: no limit but that of the request."""
     idle_timeout_s: Seconds = 120.0
     """Longest silence within a stream; 0: no limit."""

@@ -201,7 +201,7 @@ def roads_config(providers: Providers, roads: Sequence[Road], cases: Sequence[st
     working = [
         channel(f"{kind}-works", providers.working[kind].url, models, 9) for kind, models in served.items() if models
     ]
-    server = {"llm_request_timeout": "30s"}
+    server = {"llm_request_timeout": "1s"}
     return {"server": server, "api_keys": [api_key()], "channels": [*failing, *working], "retry": told}
 
 
