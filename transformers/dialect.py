@@ -180,6 +180,8 @@ class Dialect:
     """countTokens takes the request under `generateContentRequest` (AI Studio); else its members directly (Vertex)."""
     hosted_with_functions: bool = False
     """The provider's own tools may stand beside function declarations (Gemini 3)."""
+    format_with_functions: bool = False
+    """JSON may be demanded of an answer beside function declarations (Gemini 3); else it is asked for in words."""
 
     def of_model(self, model: str) -> "Dialect":
         """This dialect as it is for one model."""

@@ -36,6 +36,7 @@ _GEMINI_MODELS: Final = (
         media_in_results=True,
         part_resolution=True,
         hosted_with_functions=True,
+        format_with_functions=True,
     ),
     models(r"gemini-3-pro", efforts=("low", "high")),
 )

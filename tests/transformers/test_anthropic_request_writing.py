@@ -896,3 +896,13 @@ def test_a_signature_of_another_provider_at_words_or_a_call_is_a_recorded_loss()
         "messages[1].content[0].signature",
         "messages[1].content[1].signature",
     ]
+
+
+def test_an_error_with_a_file_is_told_in_words():
+    """Beside `is_error` Anthropic takes nothing but text."""
+    failed = ToolResult("1", (Text("it broke"), Image(Inline("image/png", PNG))), is_error=True)
+    (told,) = content(body(user("q"), assistant(call("1")), user(failed)))
+
+    assert "is_error" not in told
+    assert [block["type"] for block in told["content"]] == ["text", "text", "image"]
+    assert told["content"][0]["text"] == "Error:"

@@ -731,3 +731,19 @@ def test_settings_of_foreign_searches_are_recorded():
     native = Native("openai/responses", {"type": "web_search", "filters": {"allowed_domains": ["a.example"]}})
 
     assert "allowed_domains" in reasons(asked(tools=(HostedTool("web_search", native),)))
+
+
+def test_json_is_asked_for_in_words_where_it_may_not_stand_beside_functions():
+    """Models before Gemini 3 refuse the two together."""
+    tools = (FunctionTool("f", None, {"type": "object", "properties": {}}),)
+    both = asked(tools=tools, output_format=OutputFormat({"type": "object"}))
+    before = PROTOCOL.write_request(both, GEMINI)
+    since = PROTOCOL.write_request(both, replace(GEMINI, format_with_functions=True))
+    alone = PROTOCOL.write_request(replace(both, tools=()), GEMINI)
+
+    assert "generationConfig" not in before.body
+    assert before.body["systemInstruction"]["parts"][-1]["text"].endswith('fits this schema: {"type":"object"}')
+    assert [loss.path for loss in before.losses if loss.severity == "warning"] == ["response_format"]
+    for demanded in (since, alone):
+        assert demanded.body["generationConfig"]["responseMimeType"] == "application/json"
+        assert "systemInstruction" not in demanded.body

@@ -168,10 +168,17 @@ class BlockWriter:
             case (Text(text, cache=None),):
                 block["content"] = text
             case _:
-                block["content"] = self.blocks(spoken, path)
-        if part.is_error:
+                block["content"] = [*self._told_error(part, path), *self.blocks(spoken, path)]
+        if part.is_error and all(isinstance(each, Text) for each in part.parts):
             block["is_error"] = True
         return _marked(block, part.cache)
+
+    def _told_error(self, part: ToolResult, path: str) -> list[Json]:
+        """`is_error` is refused beside anything but text: what is wrong with files is said in words."""
+        if not part.is_error or all(isinstance(each, Text) for each in part.parts):
+            return []
+        self.losses.append(Loss(f"{path}.is_error", "a result with files is told to be an error in words", "info"))
+        return [{"type": "text", "text": "Error:"}]
 
     def _image(self, part: Image, path: str) -> JsonObject:
         if part.detail is not None and part.detail != "auto":

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import orjson
+
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.effort import budget_of_effort, effort_of_budget
 from axonhub.transformers.extensions import leave_behind
@@ -90,6 +92,9 @@ def _conversation(request: Request, dialect: Dialect, names: Names, losses: list
     system: list[Json] = [
         {"text": part.text} for part in request.system if part.text and not is_billing_block(part.text)
     ]
+    if request.output_format is not None and not _takes_format(request, dialect):
+        system.append({"text": _format_in_words(request.output_format)})
+        losses.append(Loss("response_format", "beside functions this model is asked for JSON in words only", "warning"))
     turns = paired(reminded(request.turns), losses, trailing="strip")
     contents = ContentsWriter(dialect, names, losses).contents(turns)
     # The system prompt comes first, as the provider's prompt cache has it.
@@ -236,7 +241,7 @@ def _generation_config(request: Request, dialect: Dialect, losses: list[Loss]) -
     config: JsonObject = {name: value for name, value in said.items() if value is not None}
     if thinking := _thinking(request.reasoning, request.max_output_tokens, dialect, losses):
         config["thinkingConfig"] = thinking
-    if request.output_format is not None:
+    if request.output_format is not None and _takes_format(request, dialect):
         _add_format(config, request.output_format, dialect, losses)
     own = request.extensions.get(NAME, {})
     return config | {name.removeprefix(_CONFIG): value for name, value in own.items() if name.startswith(_CONFIG)}
@@ -284,6 +289,16 @@ def _budget(wanted: Reasoning, limit: int | None, dialect: Dialect, losses: list
     if asked > dialect.thinking_most_tokens:
         losses.append(Loss("thinking", f"at most {dialect.thinking_most_tokens} tokens of thinking are taken", "info"))
     return min(asked, dialect.thinking_most_tokens)
+
+
+def _takes_format(request: Request, dialect: Dialect) -> bool:
+    """Models before Gemini 3 refuse a request for JSON that also declares functions."""
+    return dialect.format_with_functions or all(isinstance(tool, HostedTool) for tool in request.tools)
+
+
+def _format_in_words(wanted: OutputFormat) -> str:
+    words = "When you do not call a function, answer with JSON only"
+    return f"{words} that fits this schema: {orjson.dumps(wanted.schema).decode()}" if wanted.schema else f"{words}."
 
 
 def _add_format(config: JsonObject, wanted: OutputFormat, dialect: Dialect, losses: list[Loss]) -> None:
