@@ -70,6 +70,7 @@ class Can:
     detail: str | None = None
     images_in_results: bool = True
     errors: bool = True
+    files_in_errors: bool = True
     result_names: bool = False
     cache: Values[CacheMark | None] = field(default_factory=st.none)
     reasoning: Values[Reasoning | None] = field(default_factory=st.none)
@@ -149,7 +150,7 @@ def result_of(draw: st.DrawFn, call: ToolCall, can: Can) -> ToolResult:
     parts: list[Text | Image] = [Text(draw(words))]
     if can.images_in_results and draw(st.booleans()):
         parts.append(Image(Inline("image/png", PNG), can.detail))
-    failed = can.errors and draw(st.booleans())
+    failed = can.errors and (can.files_in_errors or len(parts) == 1) and draw(st.booleans())
     return ToolResult(call.id, tuple(parts), failed, call.name if can.result_names else None)
 
 

@@ -747,3 +747,12 @@ def test_json_is_asked_for_in_words_where_it_may_not_stand_beside_functions():
     for demanded in (since, alone):
         assert demanded.body["generationConfig"]["responseMimeType"] == "application/json"
         assert "systemInstruction" not in demanded.body
+
+
+@pytest.mark.parametrize(
+    ("budget", "told"), [(1, 128), (128, 128), (2000, 2000), (99_999, GEMINI.thinking_most_tokens)]
+)
+def test_a_budget_is_one_that_the_model_takes(budget: int, told: int):
+    request = asked(reasoning=Reasoning("budget", budget_tokens=budget))
+
+    assert PROTOCOL.write_request(request, GEMINI).body["generationConfig"]["thinkingConfig"]["thinkingBudget"] == told

@@ -27,7 +27,9 @@ DIALECTS: dict[str, Dialect] = {
     ANTHROPIC: replace(dialects.ANTHROPIC, sampling=True),
     CHAT: replace(dialects.OPENAI, reasoning_replay="always", reasoning_models=""),
     RESPONSES: replace(dialects.RESPONSES, reasoning_models=""),
-    GEMINI: replace(dialects.GEMINI, media_in_results=True, part_resolution=True, thinking_off_tokens=0),
+    GEMINI: replace(
+        dialects.GEMINI, media_in_results=True, part_resolution=True, thinking_off_tokens=0, format_with_functions=True
+    ),
 }
 THOUGHTS = {
     ANTHROPIC: st.builds(Thinking, words, st.just(Signature(SIGNATURE, "ant"))),
@@ -40,6 +42,7 @@ _TEMPERATURES = st.sampled_from([None, 0, 0.5, 1])
 CAN = {
     ANTHROPIC: Can(
         THOUGHTS[ANTHROPIC],
+        files_in_errors=False,
         cache=st.sampled_from([None, None, None, CacheMark(), CacheMark("1h")]),
         reasoning=st.sampled_from([None, Reasoning("off"), Reasoning("budget", budget_tokens=2000)])
         | st.builds(Reasoning, st.just("adaptive"), _EFFORTS),

@@ -288,7 +288,9 @@ def _budget(wanted: Reasoning, limit: int | None, dialect: Dialect, losses: list
         return min(budget_of_effort(wanted.effort or "medium", dialect.budgets, limit), dialect.thinking_most_tokens)
     if asked > dialect.thinking_most_tokens:
         losses.append(Loss("thinking", f"at most {dialect.thinking_most_tokens} tokens of thinking are taken", "info"))
-    return min(asked, dialect.thinking_most_tokens)
+    if asked < dialect.thinking_off_tokens:
+        losses.append(Loss("thinking", f"{dialect.thinking_off_tokens} tokens of thinking are the least", "info"))
+    return max(min(asked, dialect.thinking_most_tokens), dialect.thinking_off_tokens)
 
 
 def _takes_format(request: Request, dialect: Dialect) -> bool:
