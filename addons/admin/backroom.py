@@ -87,13 +87,21 @@ type IfMatch = Annotated[str | None, Header(max_length=200, description="The ver
 
 
 def paged[T](items: Iterator[T], limit: int, cursor: str | None) -> Page[T]:
-    """Of a list in memory; the cursor is where the next page begins. Invalid."""
+    return shown_page(items, lambda item: item, limit, cursor)
+
+
+def shown_page[S, T](items: Iterator[S], show: Callable[[S], T], limit: int, cursor: str | None) -> Page[T]:
+    """Of a list in memory, of which only this page is made fit to be shown; the cursor is where the next begins.
+
+    Invalid.
+    """
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
         raise Invalid("cursor: not one of ours")
     start = int(cursor or 0)
     found = list(items)
     rest = start + limit < len(found)
-    return Page(items=found[start : start + limit], cursor=str(start + limit) if rest else None)
+    items_shown = [show(each) for each in found[start : start + limit]]
+    return Page(items=items_shown, cursor=str(start + limit) if rest else None)
 
 
 def version_of(if_match: str | None) -> str | None:

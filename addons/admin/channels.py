@@ -15,7 +15,7 @@ from axonhub.addons.admin.backroom import (
     Page,
     Room,
     answers,
-    paged,
+    shown_page,
     told,
     version_of,
 )
@@ -66,14 +66,14 @@ def list_channels(
 ) -> Page[ChannelView]:
     now = room.settings.now
     found = (
-        views.channel_view(each, now)
+        each
         for each in now.config.channels
         if (each.status == status if status else each.status != "archived")
         and type in (None, each.type)
         and (tag is None or tag in each.tags)
         and (q or "").lower() in each.name.lower()
     )
-    return paged(found, limit, cursor)
+    return shown_page(found, lambda each: views.channel_view(each, now), limit, cursor)
 
 
 @router.post("", operation_id="createChannel", status_code=201, responses=answers(409))

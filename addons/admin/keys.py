@@ -14,7 +14,7 @@ from axonhub.addons.admin.backroom import (
     Page,
     Room,
     answers,
-    paged,
+    shown_page,
     told,
     version_of,
 )
@@ -74,13 +74,13 @@ def list_keys(
     status: Annotated[Switch | None, Query(description="Archived ones are shown only when asked for.")] = None,
     q: Annotated[str | None, Query(max_length=200, description="Part of a name.")] = None,
 ) -> Page[KeyView]:
-    now = room.settings.now
+    now, state = room.settings.now, room.settings.state
     found = (
         each
-        for each in views.keys(now, room.settings.state)
+        for each in now.config.api_keys
         if (each.status == status if status else each.status != "archived") and (q or "").lower() in each.name.lower()
     )
-    return paged(found, limit, cursor)
+    return shown_page(found, lambda each: views.key_view(each, now, state), limit, cursor)
 
 
 @router.post("", operation_id="createKey", status_code=201, responses=answers(404, 409))

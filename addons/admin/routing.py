@@ -1,6 +1,8 @@
 """What becomes of a request and what a key has left: explained without sending anything."""
 
+import asyncio
 import time
+from copy import deepcopy
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -56,17 +58,15 @@ async def explain(
     """Each step of a model's name, the candidates and their scores. `profile`: another one of the key; `-` for none."""
     now = room.settings.now
     owner = _key(now, key) if key else None
-    found = report(
-        now.config,
-        owner,
-        _profile(now, owner, profile),
-        model,
-        health=room.health,
-        now_s=room.clock(),
-        trace_id=trace or "",
-        stream=stream,
-    )
-    return Explanation.model_validate(as_json(found))
+    chosen = _profile(now, owner, profile)
+    # A thread looks through all channels; the loop goes on to change the health of which it gets a copy.
+    health, now_s = deepcopy(room.health), room.clock()
+
+    def looked() -> Explanation:
+        told = report(now.config, owner, chosen, model, health=health, now_s=now_s, trace_id=trace or "", stream=stream)
+        return Explanation.model_validate(as_json(told))
+
+    return await asyncio.to_thread(looked)
 
 
 @router.get("/models", operation_id="listModels", responses=answers(*ONE))
