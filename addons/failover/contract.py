@@ -117,9 +117,7 @@ class Limits:
     whole_answer_bytes: int = 128 * 1024 * 1024
     """Also of a stream before its first event."""
     keepalive_s: float = 15.0
-    sign_s: float = 0.02
-    """After the announcement of an answer whose content does not follow at once: a head and a keep-alive."""
-    announced_s: float = 2.0
+    announced_s: float = 0.25
     """So long content may be waited for before the announcement itself is shown, which no other channel can undo."""
     header_timeout_s: float = 30.0
     """From the first byte of a header block to its last."""

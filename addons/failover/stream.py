@@ -465,8 +465,7 @@ class GatewayStream(HttpStream):
         allowed = self.server_state == self.state_relay or (self.attempt and self.attempt.greeting)
         self.deadline = min(self.patience, self.quiet_since + limits.keepalive_s if allowed else inf)
         if self.is_announced:
-            sign_s = limits.sign_s if allowed and not self.greeted else limits.announced_s
-            self.deadline = min(self.deadline, self.announced_at + sign_s)
+            self.deadline = min(self.deadline, self.announced_at + limits.announced_s)
 
     def on_deadline(self) -> Commands:
         """Not reached while a connect is awaited: the layer closes one that takes too long."""
@@ -492,7 +491,7 @@ class GatewayStream(HttpStream):
             yield from self.keep_alive()
 
     def show(self) -> Commands:
-        """So many seconds after its announcement an answer is shown as it is; silence has another limit from here."""
+        """A moment after its announcement an answer is shown as it is; silence has another limit from here."""
         assert self.pipe
         self.pipe.show()
         yield from self.commit()
@@ -522,8 +521,7 @@ class GatewayStream(HttpStream):
         greeting = self.attempt.greeting()
         if not self.greeted:
             self.greeted = True
-            told = self.flow.response if self.is_announced else None
-            yield from self.send_head(told or http.Response.make(200, b"", greeting.headers))
+            yield from self.send_head(http.Response.make(200, b"", greeting.headers))
         yield SendHttp(ResponseData(self.stream_id, greeting.keepalive), self.context.client)
         self.quiet_since = self.gateway.clock()
         self.deadline = self.next_sign()
