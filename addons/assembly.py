@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from mitmproxy import ctx
 from mitmproxy.proxy.layer import NextLayer
@@ -11,7 +12,7 @@ from mitmproxy.proxy.layer import NextLayer
 from axonhub.addons import demo, failover, inbound, misbehaving
 from axonhub.addons.accounting import Accounting
 from axonhub.addons.admin.application import application
-from axonhub.addons.admin.backroom import Backroom, Tries
+from axonhub.addons.admin.backroom import Backroom, Repeats, Tries
 from axonhub.addons.admin.idempotency import Once
 from axonhub.addons.announcing import Announcing
 from axonhub.addons.answering import Answering
@@ -32,20 +33,25 @@ from axonhub.addons.live_events import LiveEvents
 from axonhub.addons.metrics import Metrics
 from axonhub.addons.model_sync import ModelSync
 from axonhub.addons.outbound import Outbound
-from axonhub.addons.own_port import listening
+from axonhub.addons.own_port import listening, own_url
 from axonhub.addons.pausing import Holding, Pausing
 from axonhub.addons.quotas import Admission, Metering, Quotas
+from axonhub.addons.replaying import Changes as Differences, Replayed, replay_stored
 from axonhub.addons.replays import Replays
 from axonhub.addons.runtime.changes import Changes
 from axonhub.addons.selection import Selection
 from axonhub.addons.sessions import Sessions
 from axonhub.addons.settings import Settings
+from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.throttle import Gate
 from axonhub.addons.tracing import Tracing
 from axonhub.addons.trials import Door, Trial, TrialRequest, tried
 from axonhub.addons.views.sibling_flows import SiblingFlows
 from axonhub.addons.views.window import Window
 from axonhub.transformers.memory import SignatureMemory
+
+_THREADS = ThreadPoolExecutor(64, "axonhub")
+"""Of all that blocks. As many as asyncio's own (six on two cores) would be held up by a few slow tests or replays."""
 
 
 class Layer:
@@ -62,6 +68,7 @@ class Layer:
 
     def running(self) -> None:
         use_table(ctx.master.addons)
+        asyncio.get_running_loop().set_default_executor(_THREADS)
 
     def next_layer(self, data: NextLayer) -> None:
         if not self._capture.next_layer(data):
@@ -81,12 +88,25 @@ def tester(settings: Settings, internal: Internal) -> Tries:
     return try_out
 
 
+def repeater(settings: Settings, internal: Internal) -> Repeats:
+    """Sends stored requests to our own port again."""
+
+    async def repeat(request_id: str, changes: Differences) -> Replayed:
+        config = settings.config
+        reader, base_url = TraceReader.open(config.store.path), own_url(config.server.base_path)
+        keys = [each.name for each in config.api_keys]
+        return await asyncio.to_thread(replay_stored, reader, request_id, changes, keys, base_url, internal.token)
+
+    return repeat
+
+
 def administration(
-    settings: Settings, try_out: Tries, sessions: Sessions, events: LiveEvents, health: Health
+    settings: Settings, try_out: Tries, repeat: Repeats, sessions: Sessions, events: LiveEvents, health: Health
 ) -> Application:
     """The admin API; its store is looked up when it is used, since settings are not open yet."""
     changes = Changes(lambda: settings.declared, lambda: settings.declared.store.path)
-    room = Backroom(settings, changes, sessions, events, health, try_out, time.monotonic, Once(time.monotonic))
+    clock = time.monotonic
+    room = Backroom(settings, changes, sessions, events, health, try_out, repeat, clock, Once(clock))
     return application(room)
 
 
@@ -101,7 +121,9 @@ def gateway(settings: Settings, capture: Capture | None = None) -> list[object]:
     quotas = Quotas(settings, tracing)
     try_out = tester(settings, internal)
     sessions, events, gate = Sessions(), LiveEvents(), Gate(settings.is_admin)
-    applications["admin"] = administration(settings, try_out, sessions, events, selection.health)
+    applications["admin"] = administration(
+        settings, try_out, repeater(settings, internal), sessions, events, selection.health
+    )
     return [
         settings,
         ModelSync(settings),

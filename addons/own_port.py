@@ -14,3 +14,9 @@ def listening() -> tuple[str, int]:
         raise RuntimeError("the gateway does not listen yet")
     host, port = addresses[0][:2]
     return _EVERYWHERE.get(host, host), port
+
+
+def own_url(base_path: str) -> str:
+    """RuntimeError before it listens."""
+    host, port = listening()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{base_path}"

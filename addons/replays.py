@@ -21,7 +21,7 @@ from axonhub.addons.exports.flows import as_flow
 from axonhub.addons.exports.transcripts import Terms, Transcript
 from axonhub.addons.failover import playback
 from axonhub.addons.masking import masked, secrets_of
-from axonhub.addons.own_port import listening
+from axonhub.addons.own_port import own_url
 from axonhub.addons.pinning import pin_headers, without_pin
 from axonhub.addons.replaying import Again, Changes, ReplayFailed, live_again, pin_of, send
 from axonhub.addons.settings import Settings
@@ -125,8 +125,7 @@ class Replays:
             logger.error("%s could not be replayed: %s", again.id, error)
 
     def _base_url(self) -> str:
-        host, port = listening()
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}{self._settings.config.server.base_path}"
+        return own_url(self._settings.config.server.base_path)
 
 
 def again_of(flow: http.HTTPFlow) -> Again:

@@ -109,7 +109,7 @@ TABLE = {
     "surface": Row(
         "addons.admin addons.admin.** "
         "addons.commands addons.console addons.console.** addons.inspection addons.views addons.views.**",
-        "hub machinery domain registries channels strategies store analysis steps ground overriding",
+        "hub machinery domain registries channels strategies store analysis steps ground overriding replaying",
         "fastapi jinja2 mitmproxy orjson pydantic starlette tornado",
         apart=2,
     ),

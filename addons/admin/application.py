@@ -7,7 +7,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from axonhub.addons.admin import channels, keys, live, overrides, prices, profiles, records, routing, session, status
+from axonhub.addons.admin import (
+    channels,
+    keys,
+    live,
+    overrides,
+    prices,
+    profiles,
+    records,
+    replays,
+    routing,
+    session,
+    status,
+)
 from axonhub.addons.admin.backroom import Backroom, answers
 from axonhub.addons.config.validation import Fault, message_of
 from axonhub.addons.internal import Application, Message, Receive, Send
@@ -36,7 +48,7 @@ def application(backroom: Backroom) -> Application:
         redirect_slashes=False,
     )
     api.state.backroom = backroom
-    for module in (status, keys, profiles, channels, overrides, prices, records, routing, live, session):
+    for module in (status, keys, profiles, channels, overrides, prices, records, replays, routing, live, session):
         api.include_router(module.router, prefix=PREFIX)
     api.add_exception_handler(Refused, _refused)
     api.add_exception_handler(RequestValidationError, _invalid)

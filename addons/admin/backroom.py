@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from axonhub.addons.admin.idempotency import Once
 from axonhub.addons.health import Health
 from axonhub.addons.live_events import LiveEvents
+from axonhub.addons.replaying import Changes as Differences, Replayed
 from axonhub.addons.runtime.changes import Changes
 from axonhub.addons.runtime.refusals import Invalid
 from axonhub.addons.runtime.views import View
@@ -28,6 +29,12 @@ class Tries(Protocol):
     async def __call__(self, wanted: TrialRequest) -> Sequence[Trial]: ...
 
 
+class Repeats(Protocol):
+    """A stored request once more, through the gateway's own door. ReplayFailed."""
+
+    async def __call__(self, request_id: str, changes: Differences) -> Replayed: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Backroom:
     settings: Settings
@@ -36,6 +43,7 @@ class Backroom:
     events: LiveEvents
     health: Health
     try_out: Tries
+    repeat: Repeats
     clock: Callable[[], float]
     """Monotonic seconds: those of health and sessions."""
     once: Once

@@ -192,6 +192,21 @@ def stored(admin: Administrator, request_id: str) -> dict[str, object]:
     return admin.get(f"/requests/{request_id}")  # type: ignore[no-any-return]
 
 
+def test_stored_request_is_replayed_elsewhere_and_compared(admin):
+    first = ask_anthropic(admin.gateway).header("x-axonhub-request-id")
+    stored(admin, first)
+
+    done = admin.post(f"/requests/{first}/replay", {"channel": "second", "model": "gpt-4.1"})
+    again = stored(admin, done["request_id"])
+    both = admin.get(f"/requests/{first}/compare/{done['request_id']}")
+
+    assert (200, "second", first) == (done["status"], done["channel"], done["replay_of"])
+    assert ("replay", first, "gpt-4.1") == (again["source"], again["replay_of"], again["used_model"])
+    assert ["first", "second"] == [side["channel"] for side in both["sides"]]
+    assert 404 == admin.ask("POST", "/requests/req_unknown/replay", {}).status
+    assert 404 == admin.ask("GET", f"/requests/{first}/compare/req_unknown").status
+
+
 def test_test_tells_what_is_wrong_and_what_to_do(admin, upstreams):
     upstreams.chat.script = lambda request: json_reply(401, {"error": {"message": "Incorrect API key provided."}})
     (trial,) = admin.post("/channels/second/test", {"model": "gpt-4.1"})["results"]

@@ -442,3 +442,11 @@ def test_what_is_of_the_wrong_type_is_named_by_its_path(members, path):
         read(**members)
 
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize("written", ['{"a":' * 600 + "1" + "}" * 600, '{"a":123456789012345678901234567890}'])
+def test_arguments_that_orjson_does_not_write_are_kept(written):
+    call = f'{{"type":"tool_use","id":"t","name":"f","input":{written}}}'
+    (part,) = assistant_parts(json.loads(call))
+
+    assert json.loads(part.arguments) == json.loads(written)

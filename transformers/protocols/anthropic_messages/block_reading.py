@@ -4,6 +4,7 @@ Members that a part has no field for are gathered as `leftovers`, by path: they 
 that other protocols' writers record them as losses.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -99,7 +100,10 @@ def argument_text(value: Json) -> str:
     """A tool's `input` as JSON text; a vendor's string is taken for the text itself."""
     if isinstance(value, str):
         return value
-    return orjson.dumps({} if value is None else value).decode()
+    try:
+        return orjson.dumps({} if value is None else value).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value)  # integers beyond 64 bits, or nested deeper than orjson writes
 
 
 def call_arguments(name: str, value: Json, undo: Undo) -> str:
