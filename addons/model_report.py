@@ -232,7 +232,7 @@ def in_words(found: ModelReport, *, every_channel: bool = False) -> Iterator[str
     yield f"{found.asked}, asked with {asker} ({profile}, strategy {found.strategy})"
     if found.profile_step is not None:
         yield f"  {_step_words(found.profile_step)}"
-    yield f"  the key's list of models {'holds' if found.listed else 'does not hold'} {found.asked}"
+    yield f"  GET /v1/models {'names' if found.listed else 'does not name'} {found.asked} to this key"
     if found.refusal:
         yield f"It would be refused: {found.refusal}"
     if found.candidates:

@@ -494,7 +494,8 @@ def resident_bytes(gateway: Gateway, what: str = "VmRSS") -> int:
 def test_client_hears_signs_of_life_while_channels_are_tried(start: StartGateway, upstreams: Providers) -> None:
     """Claude Code shows a warning after 20 seconds without a byte, and gives a sub-agent up after 60."""
     road = ROADS[0]
-    gateway = start(roads_config(upstreams, [road], ["silence", "all fail"], first_event_timeout="17s"))
+    config = roads_config(upstreams, [road], ["silence", "all fail"], first_event_timeout="17s")
+    gateway = start(config | {"server": {"llm_request_timeout": "30s"}})
     upstreams.scripts["all fail"] = in_turn(HIDDEN["silence"], refuses(529, message="too busy"))
     asked = {
         "hidden": (TARGET, ANTHROPIC_HEADERS, road.model("silence")),
