@@ -68,14 +68,18 @@ NAMES = st.sampled_from(["Bash", "mcp__x__y", "n" * 128])
 
 
 @st.composite
+def result_of(draw, call_id):
+    """An error is told in text alone; one with files becomes words, see `test_anthropic_request_writing`."""
+    failed = draw(st.booleans())
+    return ToolResult(call_id, tuple(draw(st.lists(TEXTS if failed else TEXTS | IMAGES, max_size=2))), failed)
+
+
+@st.composite
 def rounds(draw):
     """A user's message, or the results of the calls before, and an answer."""
     turns, asked = [], []
     for number in range(draw(st.integers(0, 3))):
-        results = [
-            ToolResult(call_id, tuple(draw(st.lists(TEXTS | IMAGES, max_size=2))), draw(st.booleans()))
-            for call_id in asked
-        ]
+        results = [draw(result_of(call_id)) for call_id in asked]
         said = draw(st.lists(TEXTS | IMAGES | DOCUMENTS, min_size=0 if asked else 1, max_size=2))
         turns.append(Turn("user", (*results, *said)))
         if draw(st.booleans()):
