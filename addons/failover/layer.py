@@ -47,7 +47,7 @@ def make_ours(plain: HttpLayer, sockets: Sockets | None = None, dispatch: Dispat
     plain.__class__ = GatewayLayer
     ours = cast(GatewayLayer, plain)
     ours.sockets, ours.dispatch = sockets, dispatch
-    ours.choked, ours.timers, ours.alarms = set(), set(), {}
+    ours.choked, ours.timers, ours.alarms = set(), {}, {}
     return ours
 
 
@@ -66,10 +66,8 @@ class GatewayLayer(HttpLayer):
     """None: mitmproxy runs the hooks."""
     choked: set[GatewayStream]
     """Streams whose upstream is not read because the client has too much to read already."""
-    timers: set[commands.RequestWakeup]
-    """Not fired yet; as a rule one."""
-    armed = inf
-    """When the next of them fires, in monotonic seconds."""
+    timers: dict[commands.RequestWakeup, float]
+    """Not fired yet, with the monotonic second when each is due; as a rule one."""
     alarms: dict[commands.RequestWakeup, float]
     """When the layers of connections want to be woken: HTTP/2 sends pings."""
     owed_close: commands.CloseConnection | None = None
@@ -134,8 +132,7 @@ class GatewayLayer(HttpLayer):
 
     def _handled(self, event: events.Event) -> Commands:
         if isinstance(event, events.Wakeup) and event.command in self.timers:
-            self.timers.discard(event.command)
-            self.armed = inf
+            del self.timers[event.command]
             yield from self.wake()
         elif isinstance(event, events.ConnectionEvent) and self.is_forgotten(event.connection):
             return
@@ -238,10 +235,9 @@ class GatewayLayer(HttpLayer):
         streams = cast(Iterable[GatewayStream], self.streams.values())
         deadlines = [each.deadline for each in streams if each.deadline is not None]
         earliest = min(*deadlines, *self.alarms.values(), self.header_deadline(), inf)
-        if earliest < self.armed:
-            self.armed = earliest
+        if earliest < min(self.timers.values(), default=inf):
             timer = commands.RequestWakeup(max(0.0, earliest - self.clock()))
-            self.timers.add(timer)
+            self.timers[timer] = earliest
             yield timer
 
     # -- slow clients
