@@ -43,6 +43,8 @@ def _findings(index: int, channel: Channel, kind: ChannelType) -> Iterator[Findi
         if endpoint.protocol not in spoken:
             message = f"type {kind.name} has no way to speak it: one of {', '.join(sorted(spoken))}"
             yield Finding(("channels", index, "endpoints", number, "protocol"), message)
+    if channel.settings.proxy.type == "url":
+        yield Finding(("channels", index, "settings", "proxy"), "not possible yet: requests go there directly")
     if kind.needs and getattr(channel.settings, kind.needs) is None:
         yield Finding(("channels", index, "settings"), f"type {kind.name} needs settings.{kind.needs}")
     if not (kind.base_url or kind.internal or channel.base_url):

@@ -143,10 +143,10 @@ class ErrorPattern(Section):
 
 
 class Proxy(Section):
-    """How the provider is reached."""
+    """How the provider is reached. Not possible yet: requests go to it directly, and `axonhub check` says so."""
 
     type: Literal["disabled", "environment", "url"] = "environment"
-    """`environment`: HTTPS_PROXY and its like."""
+    """`environment`: as HTTPS_PROXY and its like say, once that is possible."""
     url: Url | None = None
     """Address of the proxy; needed with type `url`."""
     username: str | None = None
