@@ -381,8 +381,9 @@ def test_any_request_is_read_or_refused(body):
 def test_any_answer_is_read(body, dialect):
     response = PROTOCOL.read_response(body, dialect, Undo())
 
+    assert isinstance(response, Response | Failure)
     if isinstance(response, Response):
-        PROTOCOL.write_response(response, reply(Request("m", ())))
+        assert PROTOCOL.write_response(response, reply(Request("m", ())))["object"] == "chat.completion"
 
 
 @given(

@@ -911,9 +911,10 @@ def test_a_mutated_request_is_read_or_refused_in_our_own_words(data):
         return
     for protocol, dialect in ((PROTOCOL, RESPONSES), (CHAT, DEEPSEEK), (ANTHROPIC_MESSAGES, ANTHROPIC)):
         try:
-            protocol.write_request(request, dialect)
+            written = protocol.write_request(request, dialect)
         except Unsupported:
             continue
+        assert json.loads(json.dumps(written.body)).keys() == written.body.keys()
 
 
 def _mutate(value, data):
