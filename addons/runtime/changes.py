@@ -23,15 +23,14 @@ from axonhub.addons.config.document import Place
 from axonhub.addons.config.validation import Fault, message_of, read_faults
 from axonhub.addons.runtime import merging, views
 from axonhub.addons.runtime.merging import InForce, in_force, item_of
+from axonhub.addons.runtime.patching import Given, patched, refuse_masks, unmasked, without_name
 from axonhub.addons.runtime.refusals import Conflict, Declared, Invalid, NotFound, Stale
-from axonhub.addons.runtime.sealing import is_mask, mask, opened, sealed
+from axonhub.addons.runtime.sealing import opened, sealed
 from axonhub.addons.runtime.views import ChannelView, KeyView, MadeKey, PriceView, ProfileView, View
 from axonhub.addons.store.backend import Json
 from axonhub.addons.store.state import RuntimeState
 from axonhub.addons.strategies.registry import STRATEGIES
 
-type Given = Mapping[str, object]
-"""Keys and values as config.yml has them."""
 KEY_PREFIX = "ah-"
 
 
@@ -117,7 +116,7 @@ class Changes:
             _match(_key(desk, name), version)
             _refuse_declared(desk.declared.api_keys, name, "API key")
             item = item_of(desk.values, merging.KEYS, name)
-            changed = _valid(ApiKey, _patched(item["document"], {"quota": None}) | ({"quota": quota} if quota else {}))
+            changed = _valid(ApiKey, patched(item["document"], {"quota": None}) | ({"quota": quota} if quota else {}))
             desk.put(merging.KEYS, name, changed, tail=str(item.get("tail", "")))
             return _key(desk, name)
 
@@ -180,7 +179,7 @@ class Changes:
         def edit(desk: Desk) -> ProfileView:
             _match(_profile(desk, name), version)
             current = item_of(desk.values, merging.PROFILES, name)["document"]
-            desk.put(merging.PROFILES, name, _valid(Profile, _patched(current, _without_name(patch, name))))
+            desk.put(merging.PROFILES, name, _valid(Profile, patched(current, without_name(patch, name))))
             return _profile(desk, name)
 
         return self._change(edit)
@@ -204,7 +203,7 @@ class Changes:
 
         def edit(desk: Desk) -> ChannelView:
             made = _valid(Channel, {"status": "disabled", **given})
-            _refuse_masks(made)
+            refuse_masks(made)
             _refuse_taken("channel", made.name, (each.name for each in desk.in_force().config.channels))
             desk.put(merging.CHANNELS, made.name, made)
             return _channel(desk, made.name)
@@ -223,9 +222,9 @@ class Changes:
             _refuse_declared(desk.declared.channels, name, "channel")
             item = item_of(desk.values, merging.CHANNELS, name)
             current = opened(item["document"], desk.secrets)
-            wanted = _patched(current, _without_name(patch, name))
-            changed = _valid(Channel, _unmasked(wanted, current))
-            _refuse_masks(changed)
+            wanted = patched(current, without_name(patch, name))
+            changed = _valid(Channel, unmasked(wanted, current))
+            refuse_masks(changed)
             desk.put(merging.CHANNELS, name, changed)
             return _channel(desk, name)
 
@@ -259,7 +258,7 @@ class Changes:
         def edit(desk: Desk) -> PriceView:
             _match(_price(desk, name), version)
             current = item_of(desk.values, merging.PRICES, name)["document"]
-            desk.put(merging.PRICES, name, _valid(Price, _patched(current, patch)))
+            desk.put(merging.PRICES, name, _valid(Price, patched(current, patch)))
             return _price(desk, name)
 
         return self._change(edit)
@@ -362,46 +361,12 @@ def _fault_words(section: type[Section], fault: Fault) -> str:
     return f"{'.'.join(map(str, fault.place))}: {message_of(in_file)}"
 
 
-def _patched(current: object, patch: Given) -> dict[str, object]:
-    """RFC 7396."""
-    result = dict(current) if isinstance(current, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _patched(result.get(key), value) if isinstance(value, Mapping) else value
-    return result
-
-
-def _unmasked(wanted: object, current: object) -> object:
-    """With each mask in a list of credentials, or in the place of one, replaced by what it was made of."""
-    if isinstance(wanted, Mapping):
-        inner = current if isinstance(current, Mapping) else {}
-        return {key: _unmasked(value, inner.get(key)) for key, value in wanted.items()}
-    texts = [each for each in (current if isinstance(current, list) else [current]) if isinstance(each, str)]
-    known = {mask(SecretStr(each)): each for each in texts}
-    if isinstance(wanted, list):
-        return [known.get(each, each) if isinstance(each, str) and is_mask(each) else each for each in wanted]
-    return known.get(wanted, wanted) if isinstance(wanted, str) and is_mask(wanted) else wanted
-
-
-def _refuse_masks(channel: Channel) -> None:
-    if any(is_mask(each.get_secret_value()) for each in channel.api_keys):
-        raise Invalid("api_keys: a masked credential: give it in full, or leave api_keys out to keep what is there")
-
-
 def _names(given: object) -> list[str]:
     if given is None:
         return []
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise Invalid("profiles: must be a list of names")
     return given
-
-
-def _without_name(patch: Given, name: str) -> Given:
-    if patch.get("name", name) != name:
-        raise Invalid("name: cannot be changed: records refer to it")
-    return {key: value for key, value in patch.items() if key != "name"}
 
 
 def _match(shown: View, version: str | None) -> None:
