@@ -6,6 +6,7 @@ import h2.events
 from mitmproxy.proxy import commands, events, layer
 
 from axonhub.addons.failover.contract import limits
+from axonhub.addons.failover.heads import read_request, read_response
 from axonhub.addons.failover.names import (
     ErrorCode,
     Http1Client,
@@ -13,9 +14,12 @@ from axonhub.addons.failover.names import (
     Http1Server,
     Http2Server,
     ReceiveHttp,
+    RequestHeaders,
     RequestProtocolError,
     ResponseData,
+    ResponseHeaders,
     ResponseProtocolError,
+    make_body_reader,
 )
 
 type Commands = layer.CommandGenerator[None]
@@ -27,7 +31,43 @@ _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\D")
 class TolerantHttp1(Http1Connection):
     """What both sides have in common."""
 
+    left = 0
+    """Bytes that are missing of a body whose length is stated."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        """A body whose length is known takes no way round through mitmproxy's buffer."""
+        if self.left and isinstance(event, events.DataReceived):
+            yield from self.count(event.data)
+        else:
+            yield from super()._handle_event(event)
+
+    def begin_body(self, size_bytes: int | None, event: events.ConnectionEvent) -> Commands:
+        """The head has been taken out of the buffer. `size_bytes` as mitmproxy says it: None: chunks, -1: up to the
+        connection's end."""
+        self.state = self.read_body
+        if size_bytes is None or size_bytes < 0:
+            self.body_reader = make_body_reader(size_bytes)
+            yield from self.state(event)
+        else:
+            self.left = size_bytes
+            yield from self.count(bytes(self.buf.maybe_extract_at_most(len(self.buf)) or b""))
+
+    def count(self, data: bytes) -> Commands:
+        assert self.stream_id is not None
+        piece, rest = (data, b"") if len(data) <= self.left else (data[: self.left], data[self.left :])
+        self.left -= len(piece)
+        if rest:
+            self.buf += rest
+        if piece:
+            yield ReceiveHttp(self.ReceiveData(self.stream_id, piece))
+        if not self.left:
+            yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
+            is_request = isinstance(self, Http1Server)
+            yield from self.mark_done(request=is_request, response=not is_request)
+
     def read_body(self, event: events.Event) -> Commands:
+        if self.left:  # the connection has ended, and mitmproxy has the words for that
+            self.body_reader, self.left = make_body_reader(self.left), 0
         try:
             yield from super().read_body(event)
         except NotImplementedError:  # a body that ends in trailers; they mean nothing to anyone here
@@ -57,7 +97,12 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
             yield commands.CloseConnection(self.conn)  # mitmproxy would log what had come, keys and all
         elif self.flooded():
             yield from self.refuse_headers()
-        else:
+        elif found := read_request(bytes(self.buf)):
+            self.request, end, size_bytes = found
+            self.buf.maybe_extract_at_most(end)
+            yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size_bytes == 0))
+            yield from self.begin_body(size_bytes, event)
+        else:  # not whole, or nothing that is read here
             yield from super().read_headers(event)
 
     def refuse_headers(self) -> Commands:
@@ -103,7 +148,12 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
             yield commands.CloseConnection(self.conn)
             flood = ResponseProtocolError(self.stream_id, "endless headers", ErrorCode.GENERIC_SERVER_ERROR)
             yield ReceiveHttp(flood)
-        else:
+        elif self.request and self.stream_id is not None and (found := read_response(bytes(self.buf), self.request)):
+            self.response, end, size_bytes = found
+            self.buf.maybe_extract_at_most(end)
+            yield ReceiveHttp(ResponseHeaders(self.stream_id, self.response, size_bytes == 0))
+            yield from self.begin_body(size_bytes, event)
+        else:  # not whole, or nothing that is read here
             yield from super().read_headers(event)
 
 

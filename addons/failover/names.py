@@ -3,6 +3,7 @@
 A new minor of mitmproxy that moves or changes one of these needs a change here and a run of `scripts/minors`.
 """
 
+from mitmproxy.http import MessageData, RequestData as RequestHead, ResponseData as ResponseHead
 from mitmproxy.proxy.layers.http import (
     DropStream,
     GetHttpConnection,
@@ -28,7 +29,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseTrailers,
 )
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHook, HttpResponseHeadersHook
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
 __all__ = [
@@ -47,16 +48,20 @@ __all__ = [
     "HttpRequestHook",
     "HttpResponseHeadersHook",
     "HttpStream",
+    "MessageData",
     "ReceiveHttp",
     "RegisterHttpConnection",
     "RequestData",
     "RequestEndOfMessage",
+    "RequestHead",
     "RequestHeaders",
     "RequestProtocolError",
     "ResponseData",
     "ResponseEndOfMessage",
+    "ResponseHead",
     "ResponseHeaders",
     "ResponseProtocolError",
     "ResponseTrailers",
     "SendHttp",
+    "make_body_reader",
 ]
