@@ -6,7 +6,7 @@ the client's own when the request itself was at fault; any other is left for the
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -47,11 +47,11 @@ class Answering:
         self._memory = memory
         self._pipes: WeakKeyDictionary[http.HTTPFlow, Conversion | PassThrough | Gated] = WeakKeyDictionary()
 
-    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+    def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """A try was answered: shall its body flow through a pipe?"""
         exchange, current = exchange_of(flow), failover.last_try(flow)
         if exchange is None or exchange.attempt is None or current is None or flow.response is None:
-            return
+            return None
         attempt = exchange.attempt
         attempt.status = flow.response.status_code
         kind = channel_types()[attempt.candidate.channel.type]
@@ -59,13 +59,31 @@ class Answering:
             attempt.quota = kind.read_quota(by_name(flow.response.headers.fields), time.time())
         framed = kind.decode_stream is not None
         streams = exchange.stream and not exchange.held
-        if attempt.status == 200 and streams and (framed or is_event_stream(flow.response)):
-            pipe = _pipe(exchange, attempt, flow.response, await _estimate(exchange, attempt))
-            if pipe is not None:
-                gate = exchange.address.protocol.call_gate
-                gated = gate and holds_calls(exchange.config.retry.hold_tool_calls, exchange.client_headers)
-                current.pipe = self._pipes[flow] = Gated(pipe, gate()) if gate and gated else pipe
-                flow.response.headers = IndexedHeaders.of(stream_headers(flow.response.headers, exchange, attempt))
+        if not (attempt.status == 200 and streams and (framed or is_event_stream(flow.response))):
+            return None
+        if _needs_estimate(exchange, attempt):
+            return self._lay_later(flow, exchange, attempt, current)
+        self._lay(flow, exchange, attempt, current, None)
+        return None
+
+    async def _lay_later(
+        self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt, current: failover.Try
+    ) -> None:
+        channel, model = attempt.candidate.channel, attempt.candidate.model
+        tokens = await input_tokens(exchange, model, dialect_of(channel, channel_types()[channel.type], model))
+        self._lay(flow, exchange, attempt, current, tokens)
+
+    def _lay(
+        self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt, current: failover.Try, estimate: int | None
+    ) -> None:
+        """Lays the pipe, where the answer's encoding is known."""
+        assert flow.response
+        pipe = _pipe(exchange, attempt, flow.response, estimate)
+        if pipe is not None:
+            gate = exchange.address.protocol.call_gate
+            gated = gate and holds_calls(exchange.config.retry.hold_tool_calls, exchange.client_headers)
+            current.pipe = self._pipes[flow] = Gated(pipe, gate()) if gate and gated else pipe
+            flow.response.headers = IndexedHeaders.of(stream_headers(flow.response.headers, exchange, attempt))
 
     def attempt(self, flow: http.HTTPFlow) -> None:
         """Runs before Outbound's: judges the try that ended, if there was one."""
@@ -150,14 +168,9 @@ class Answering:
         exchange.failure = attempt.failure = None if exchange.canceled else pipe.failure
 
 
-async def _estimate(exchange: Exchange, attempt: Attempt) -> int | None:
-    """The input tokens to tell the client, where its protocol tells them before the provider's does."""
-    if attempt.protocol.tells_input_first or not exchange.address.protocol.tells_input_first:
-        return None
-    dialect = dialect_of(
-        attempt.candidate.channel, channel_types()[attempt.candidate.channel.type], attempt.candidate.model
-    )
-    return await input_tokens(exchange, attempt.candidate.model, dialect)
+def _needs_estimate(exchange: Exchange, attempt: Attempt) -> bool:
+    """Does the client's protocol tell of input tokens before the provider's does?"""
+    return exchange.address.protocol.tells_input_first and not attempt.protocol.tells_input_first
 
 
 def _pipe(

@@ -120,6 +120,9 @@ def _take_header_keys(request: http.Request) -> list[str]:
 
 
 def _take_query_keys(request: http.Request) -> list[str]:
+    path = request.data.path
+    if b"key" not in path and b"%" not in path:
+        return []  # to take a query apart takes longer
     if "key" not in request.query:
         return []
     keys = request.query.get_all("key")

@@ -40,6 +40,11 @@ class Disabling:
         self._strikes: OrderedDict[tuple[str, str, int], _Strikes] = OrderedDict()
         self._disabled: OrderedDict[tuple[str, str], Disabled] = OrderedDict()
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is out of use, and nothing counts towards a rule."""
+        return not (self._disabled or self._strikes)
+
     def succeeded(self, channel: Channel, digest: str) -> None:
         """What counts in a row begins anew."""
         for subject, rules in _rules(channel, digest):

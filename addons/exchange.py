@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
-from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 
@@ -240,14 +239,14 @@ class Exchange:
         return {name: value.encode("ascii", "replace").decode() for name, value in told.items()}
 
 
-_exchanges: WeakKeyDictionary[object, Exchange] = WeakKeyDictionary()
-"""By flow. An object in a flow's metadata would make saving it fail."""
+_OURS = "axonhub_exchange"
+"""An attribute of the flow, which mitmproxy neither copies nor saves; in its metadata it would make saving it fail."""
 
 
 def open_exchange(flow: object, exchange: Exchange) -> None:
-    _exchanges[flow] = exchange
+    vars(flow)[_OURS] = exchange
 
 
 def exchange_of(flow: object) -> Exchange | None:
     """None: not one of ours."""
-    return _exchanges.get(flow)
+    return vars(flow).get(_OURS)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Awaitable
 
 import orjson
 from mitmproxy import http
@@ -21,7 +22,7 @@ from axonhub.addons.exchange import Exchange, exchange_of, open_exchange
 from axonhub.addons.header_fields import by_name
 from axonhub.addons.routes import claim, inside, is_admin, nearest
 from axonhub.addons.settings import Settings
-from axonhub.addons.trace_ids import trace_ids
+from axonhub.addons.trace_ids import trace_ids, with_body
 from axonhub.transformers.json_types import JsonObject
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Inbound:
             flow.response = self._health()
             return
         request_id = f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
-        headers = by_name(flow.request.headers.fields)
+        headers = flow.request.headers
         try:
             address = claim(flow.request.method, path, headers)
         except GatewayError as error:
@@ -56,16 +57,19 @@ class Inbound:
         exchange.trace = trace_ids(config.server.trace, headers, {})
         open_exchange(flow, exchange)
 
-    async def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """An awaitable where reading takes so long that others must be served meanwhile."""
         exchange = exchange_of(flow)
-        if exchange is None or flow.response:
-            return
-        if flow.request.method in ("GET", "HEAD"):
-            return
+        if exchange is None or flow.response or flow.request.method in ("GET", "HEAD"):
+            return None
         try:
-            await _read(exchange, flow.request)
+            _open(exchange, flow.request)
+            if len(exchange.body) >= _THREAD_BYTES:
+                return _read_later(flow, exchange)
+            _read(exchange, parsed(exchange.body))
         except GatewayError as error:
             refuse(flow, exchange, error)
+        return None
 
     async def reread(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """After somebody changed the request. GatewayError, with the exchange half changed."""
@@ -73,7 +77,8 @@ class Inbound:
         if path != exchange.path:
             exchange.address = claim(flow.request.method, path, by_name(flow.request.headers.fields))
         exchange.path, exchange.request = path, None
-        await _read(exchange, flow.request)
+        _open(exchange, flow.request)
+        _read(exchange, await asyncio.to_thread(parsed, exchange.body))
 
     def _health(self) -> http.Response:
         return json_answer(200, {"status": "ok", "state": self._settings.state_digest})
@@ -112,16 +117,24 @@ def refuse_headers(first_line: bytes) -> bytes:
     return f"{head}content-length: {len(content)}\r\nconnection: close\r\n\r\n".encode() + content
 
 
-async def _read(exchange: Exchange, request: http.Request) -> None:
-    """Fills the Exchange from the body. GatewayError."""
+def _open(exchange: Exchange, request: http.Request) -> None:
+    """Takes the body out of its encoding. GatewayError."""
     limit = exchange.config.server.max_request_body_bytes
     exchange.client_headers = request.headers.fields
     exchange.query = request.path.partition("?")[2]
     exchange.body = decoded(request.raw_content or b"", request.headers.get("content-encoding", ""), limit)
-    if len(exchange.body) < _THREAD_BYTES:
-        exchange.document = parsed(exchange.body)
-    else:
-        exchange.document = await asyncio.to_thread(parsed, exchange.body)
+
+
+async def _read_later(flow: http.HTTPFlow, exchange: Exchange) -> None:
+    try:
+        _read(exchange, await asyncio.to_thread(parsed, exchange.body))
+    except GatewayError as error:
+        refuse(flow, exchange, error)
+
+
+def _read(exchange: Exchange, document: JsonObject) -> None:
+    """Fills the Exchange from the body. BadRequest."""
+    exchange.document = document
     model = exchange.address.model or exchange.document.get("model")
     if not isinstance(model, str) or not model:
         raise BadRequest("model: a non-empty string is needed")
@@ -129,7 +142,7 @@ async def _read(exchange: Exchange, request: http.Request) -> None:
     stream = exchange.address.stream
     exchange.stream = exchange.document.get("stream") is True if stream is None else stream
     if not exchange.trace.trace_id:
-        exchange.trace = trace_ids(exchange.config.server.trace, by_name(exchange.client_headers), exchange.document)
+        exchange.trace = with_body(exchange.config.server.trace, exchange.trace, document)
 
 
 def parsed(body: bytes) -> JsonObject:

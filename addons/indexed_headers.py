@@ -35,6 +35,8 @@ class IndexedHeaders(http.Headers):
 
     def get(self, key: str | bytes, default: Any = None) -> Any:
         values = self.get_all(key)
+        if len(values) == 1:
+            return values[0]
         return ", ".join(values) if values else default
 
     def __contains__(self, key: object) -> bool:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
@@ -74,13 +74,14 @@ class Outbound:
         self._chooser, self._internal, self._memory = chooser, internal, memory
         self._carriers, self._models = Unseen(may_hold_carriers), Unseen(_names_model_again)
 
-    async def attempt(self, flow: http.HTTPFlow) -> None:
+    def attempt(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
         exchange = exchange_of(flow)
-        if exchange is None:
-            if failover.last_try(flow) is None and flow.response is None:
-                flow.response = http.Response.make(502, b"no gateway")
-            return
+        if exchange is None and failover.last_try(flow) is None and flow.response is None:
+            flow.response = http.Response.make(502, b"no gateway")
+        return self._next(flow, exchange) if exchange and flow.response is None else None
+
+    async def _next(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         while flow.response is None:
             queued_s = await self._chooser.room(exchange, partial(failover.departure, flow))
             candidate = self._chooser.next(exchange)

@@ -57,6 +57,12 @@ class Seen:
     def of(cls, request: http.Request) -> Self:
         return cls(request.raw_content, request.path, request.headers.fields)
 
+    def shows(self, request: http.Request) -> bool:
+        """Is the request still like this?"""
+        return (
+            self.content == request.raw_content and self.fields == request.headers.fields and self.path == request.path
+        )
+
 
 class Pausing:
     """Stands behind whoever reads a request, and before whoever writes the first try from it."""
@@ -78,10 +84,15 @@ class Pausing:
         if exchange_of(flow) and flow.response is None:
             self._seen[flow] = Seen.of(flow.request)
 
-    async def attempt(self, flow: http.HTTPFlow) -> None:
+    def attempt(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Before the first try."""
         exchange, seen = exchange_of(flow), self._seen.pop(flow, None)
-        while exchange and seen and flow.response is None and Seen.of(flow.request) != seen:
+        if exchange and seen and flow.response is None and not seen.shows(flow.request):
+            return self._take(flow, exchange, seen)
+        return None
+
+    async def _take(self, flow: http.HTTPFlow, exchange: Exchange, seen: Seen) -> None:
+        while not seen.shows(flow.request):
             problem = await self._taken(flow, exchange)
             if not problem:
                 return
@@ -142,7 +153,7 @@ class Presenting:
     def request(self, flow: http.HTTPFlow) -> None:
         watch(flow)
         exchange = exchange_of(flow)
-        if not (flow.intercepted and exchange and flow in self._seen) or Seen.of(flow.request) != self._seen[flow]:
+        if not (flow.intercepted and exchange and flow in self._seen) or not self._seen[flow].shows(flow.request):
             return
         try:
             text = editable(exchange.body)

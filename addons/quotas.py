@@ -194,10 +194,12 @@ class Metering:
         if exchange is None or exchange.api_key is None or exchange.metered:
             return
         exchange.metered = True
+        metered = exchange.attempts and exchange.address.operation not in _UNMETERED
+        spent = spent_by(exchange) if metered else None
         for owner, _ in owned_by(exchange):
             self._quotas.ended(owner, flow)
-            if exchange.attempts and exchange.address.operation not in _UNMETERED:
-                self._quotas.add(owner, exchange.started_s, spent_by(exchange))
+            if spent:
+                self._quotas.add(owner, exchange.started_s, spent)
 
 
 def owned_by(exchange: Exchange) -> Iterator[tuple[Owner, Quota]]:

@@ -6,6 +6,7 @@ Without mitmproxy, whose import takes longer than all else that most commands do
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 import orjson
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from axonhub.addons.channels.checking import findings
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.config import ApiKey, Config, Loaded, find_config, load_config
 from axonhub.addons.config.process import process_environ
+from axonhub.addons.derived import Derived
 from axonhub.addons.runtime.changes import read
 from axonhub.addons.runtime.merging import ADMIN_TOKEN, InForce
 from axonhub.addons.store.state import RuntimeState
@@ -45,11 +47,14 @@ def admin_token(config: Config) -> SecretStr | None:
     return SecretStr(kept) if isinstance(kept, str) and kept else None
 
 
-def key_digest(api_key: ApiKey) -> str:
-    """SHA-256 of a configured key in hex; "" for one that has none."""
+def _key_digest(api_key: ApiKey) -> str:
     if api_key.key_sha256:
         return api_key.key_sha256.lower()
     return sha256(api_key.key.get_secret_value().encode()).hexdigest() if api_key.key else ""
+
+
+key_digest: Final = Derived(_key_digest)
+"""SHA-256 of a configured key in hex; "" for one that has none."""
 
 
 def state_digest(state: Mapping[str, object]) -> str:

@@ -1,8 +1,9 @@
 """The addresses on the one port: what a method and path mean, and whose error envelope an unknown one gets."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from axonhub.addons.errors import UnknownPath, WrongMethod
 from axonhub.addons.exchange import Address
@@ -59,8 +60,7 @@ _NEAREST = (
 
 def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
     """`path` without query and base path. UnknownPath, WrongMethod."""
-    fitting = [(route, match) for route in _ROUTES if (match := route.pattern.fullmatch(path))]
-    known = [(route, match) for route, match in fitting if route.protocol in discovered()]
+    known = _known(path)
     if not known:
         raise UnknownPath(f"There is nothing at {path[:200]!r} here.")
     for route, match in known:
@@ -68,6 +68,12 @@ def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
             return _address(route, match, headers)
     allowed = ", ".join(sorted({route.method for route, _ in known}))
     raise WrongMethod(f"{path[:200]!r} takes {allowed}, not {method[:20]}.", allowed)
+
+
+@lru_cache(maxsize=256)
+def _known(path: str) -> Sequence[tuple[Route, re.Match[str]]]:
+    found = ((route, route.pattern.fullmatch(path)) for route in _ROUTES if route.protocol in discovered())
+    return [(route, match) for route, match in found if match]
 
 
 def inside(path: str, base_path: str) -> str:

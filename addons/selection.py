@@ -154,7 +154,9 @@ class Selection:
         ]
         if not untried:
             return None
-        best = min(untried, key=lambda each: self._is_deferred(exchange, each, now_s))
+        best = untried[0]
+        if len(untried) > 1:
+            best = min(untried, key=lambda each: self._is_deferred(exchange, each, now_s))
         return self._armed(exchange, best, self._usable(exchange, best.channel, now_s), now_s)
 
     def _once_more(self, exchange: Exchange, now_s: float) -> Candidate | None:
@@ -200,8 +202,9 @@ class Selection:
         self, exchange: Exchange, candidate: Candidate, credentials: list[SecretStr | None], now_s: float
     ) -> Candidate:
         """With the first of the credentials, of which there is at least one, that need not be left alone."""
-        name = candidate.channel.name
-        best = min(credentials, key=lambda each: self._restlessness(name, digest_of(each), now_s))
+        name, best = candidate.channel.name, credentials[0]
+        if len(credentials) > 1:
+            best = min(credentials, key=lambda each: self._restlessness(name, digest_of(each), now_s))
         return replace(candidate, credential=best, wait_s=0.0)
 
     def _restlessness(self, channel: str, digest: str, now_s: float) -> tuple[float, bool]:
@@ -251,7 +254,7 @@ class Selection:
     def _usable(self, exchange: Exchange, channel: Channel, now_s: float) -> list[SecretStr | None]:
         """Credentials; none when the channel is out of use. A request from inside uses what it is told to."""
         credentials = credentials_of(exchange, channel)
-        if exchange.pin:
+        if exchange.pin or self.disabling.idle:
             return credentials
         if self.disabling.disabled(channel, "", now_s):
             return []
@@ -286,6 +289,8 @@ class Selection:
 
     def _punish(self, exchange: Exchange, attempt: Attempt, now_s: float) -> None:
         candidate, failure = attempt.candidate, attempt.failure
+        if failure is None and self.disabling.idle:
+            return
         digest = digest_of(candidate.credential)
         if failure is None:
             self.disabling.succeeded(candidate.channel, digest)

@@ -7,6 +7,7 @@ session in a header and, in three forms over its versions, in `metadata.user_id`
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import orjson
 
@@ -26,6 +27,12 @@ def trace_ids(config: Trace, headers: Mapping[str, str], document: JsonObject) -
     agent_id = _clean(headers.get("x-claude-code-agent-id", ""))
     trace_id, source = _found(config, headers, document)
     return TraceIds(trace_id, thread_id, agent_id, source)
+
+
+def with_body(config: Trace, told: TraceIds, document: JsonObject) -> TraceIds:
+    """What the body adds where the headers named no trace."""
+    trace_id, source = _found(config, {}, document)
+    return replace(told, trace_id=trace_id, source=source) if trace_id else told
 
 
 def _found(config: Trace, headers: Mapping[str, str], document: JsonObject) -> tuple[str, str]:
