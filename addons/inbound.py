@@ -24,6 +24,7 @@ from axonhub.addons.routes import claim, inside, is_admin, nearest
 from axonhub.addons.settings import Settings
 from axonhub.addons.trace_ids import trace_ids, with_body
 from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.registry import discovered
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ _THREAD_BYTES = 1024 * 1024
 class Inbound:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def running(self) -> None:
+        discovered()  # imported now, not within a request
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if flow.response or passes_by(flow):
