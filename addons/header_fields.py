@@ -4,7 +4,7 @@ mitmproxy's Headers walks over all fields for each name that is asked for or tak
 twenty fields, and a gateway asks for as many.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 """Names and values, in order; `Headers.fields` of mitmproxy."""
@@ -19,15 +19,13 @@ def by_name(fields: Fields) -> dict[str, str]:
     return found
 
 
-def values(fields: Fields, names: Sequence[bytes]) -> list[str]:
-    """The values of these fields, in the order of the lower-case `names`."""
-    found = [(key, value) for name, value in fields if (key := name.lower()) in names]
-    return [_text(value) for _, value in sorted(found, key=lambda each: names.index(each[0]))]
-
-
 def without(fields: Fields, names: Container[bytes], prefixes: tuple[bytes, ...] = ()) -> Fields:
     """All others; names and prefixes in lower case."""
-    return tuple(field for field in fields if (name := field[0].lower()) not in names and not name.startswith(prefixes))
+    if not prefixes:
+        return tuple([field for field in fields if field[0].lower() not in names])
+    return tuple(
+        [field for field in fields if (name := field[0].lower()) not in names and not name.startswith(prefixes)]
+    )
 
 
 def _text(raw: bytes) -> str:

@@ -76,7 +76,7 @@ def forwarded_headers(provider: http.Headers, attempt: Attempt) -> Fields:
 
 
 def own_headers(exchange: Exchange) -> Fields:
-    return tuple((name.encode(), value.encode()) for name, value in exchange.headers.items())
+    return tuple([(name.encode(), value.encode()) for name, value in exchange.headers.items()])
 
 
 def is_event_stream(response: http.Response) -> bool:

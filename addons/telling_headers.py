@@ -15,5 +15,5 @@ _LONGEST = 1000
 
 def telling(fields: Fields) -> dict[str, str]:
     """By lower-case name; what is too long or not text is left out."""
-    kept = by_name(tuple(field for field in fields if field[0].lower() in _KEPT and len(field[1]) <= _LONGEST))
+    kept = by_name(tuple([field for field in fields if field[0].lower() in _KEPT and len(field[1]) <= _LONGEST]))
     return {name: value for name, value in kept.items() if value.isprintable()}

@@ -1,12 +1,14 @@
 """Where a channel's requests go: base URL, version and path put together by the operator's rule."""
 
 import re
+from functools import lru_cache
 
 from axonhub.transformers.protocol import Endpoint
 
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
 
 
+@lru_cache(maxsize=1024)
 def upstream_url(base_url: str, endpoint: Endpoint, base_path: str = "") -> str:
     """The whole URL of an operation.
 
@@ -20,6 +22,7 @@ def upstream_url(base_url: str, endpoint: Endpoint, base_path: str = "") -> str:
     return with_query(f"{root}{version}/{endpoint.path.lstrip('/')}", endpoint.query)
 
 
+@lru_cache(maxsize=1024)
 def with_query(url: str, query: str) -> str:
     """The URL with these query members too, none twice."""
     address, _, own = url.partition("?")

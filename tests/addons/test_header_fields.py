@@ -1,6 +1,6 @@
 """Header fields: found, joined and taken out whatever their case, and otherwise left as they came."""
 
-from axonhub.addons.header_fields import by_name, values, without
+from axonhub.addons.header_fields import by_name, without
 
 FIELDS = (
     (b"Host", b"gateway"),
@@ -23,10 +23,6 @@ def test_values_of_one_name_are_joined_in_order() -> None:
 
 def test_bytes_that_are_no_utf8_come_back_as_they_were() -> None:
     assert b"caf\xe9" == by_name(FIELDS)["x-odd"].encode("utf-8", "surrogateescape")
-
-
-def test_values_stand_in_the_order_of_the_names_asked_for() -> None:
-    assert ["Bearer two", "one", "three"] == values(FIELDS, (b"authorization", b"x-api-key", b"cookie"))
 
 
 def test_fields_are_taken_out_by_name_and_prefix_and_the_rest_is_untouched() -> None:
