@@ -1,10 +1,12 @@
 """HTTP connections as a gateway needs them: mitmproxy refuses some that are harmless, and bears some for ever."""
 
 import re
+from collections.abc import Callable
 
 import h2.events
 from mitmproxy.proxy import commands, events, layer
 
+from axonhub.addons.failover.chunks import Chunks
 from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.heads import read_request, read_response
 from axonhub.addons.failover.names import (
@@ -17,6 +19,7 @@ from axonhub.addons.failover.names import (
     RequestHeaders,
     RequestProtocolError,
     ResponseData,
+    ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
     make_body_reader,
@@ -123,23 +126,51 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
 class GatewayHttp1Client(TolerantHttp1, Http1Client):
     """Towards the upstream: interim answers are passed over, header blocks have a limit."""
 
-    def read_body(self, event: events.Event) -> Commands:
-        """What one read brings is one piece, however many chunks it came in."""
-        pieces: list[bytes] = []
-        for command in super().read_body(event):
-            if isinstance(command, ReceiveHttp) and isinstance(command.event, ResponseData):
-                pieces.append(command.event.data)
-                continue
-            if pieces:
-                yield self.received(pieces)
-                pieces = []
-            yield command
-        if pieces:
-            yield self.received(pieces)
+    forward: Callable[[int, bytes], commands.Command | None] | None = None
+    """A stream's id and a piece of its body → what takes it on; None: mitmproxy's way."""
+    chunks: Chunks | None = None
+    """Of the body that is under way."""
 
-    def received(self, pieces: list[bytes]) -> ReceiveHttp:
+    def _handle_event(self, event: events.Event) -> Commands:
+        if self.chunks and isinstance(event, events.DataReceived):
+            yield from self.take_apart(self.chunks, event.data)
+        else:
+            yield from super()._handle_event(event)
+
+    def begin_body(self, size_bytes: int | None, event: events.ConnectionEvent) -> Commands:
+        if size_bytes is not None:
+            yield from super().begin_body(size_bytes, event)
+            return
+        self.state, self.chunks = self.read_body, Chunks()
+        yield from self.take_apart(self.chunks, bytes(self.buf.maybe_extract_at_most(len(self.buf)) or b""))
+
+    def take_apart(self, chunks: Chunks, data: bytes) -> Commands:
+        """What one read brings is one piece, however many chunks it came in."""
         assert self.stream_id is not None
-        return ReceiveHttp(ResponseData(self.stream_id, b"".join(pieces)))
+        try:
+            piece = chunks.feed(data)
+        except ValueError as error:
+            self.body_reader, self.chunks = make_body_reader(None), None
+            yield commands.CloseConnection(self.conn)
+            message = f"HTTP/1 protocol error: {error}"
+            yield ReceiveHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR))
+            return
+        if piece and (command := self.taken_on(self.stream_id, piece)):
+            yield command
+        if chunks.ended:
+            self.chunks = None
+            if chunks.rest:
+                self.buf += chunks.rest
+            yield ReceiveHttp(ResponseEndOfMessage(self.stream_id))
+            yield from self.mark_done(response=True)
+
+    def taken_on(self, stream_id: int, piece: bytes) -> commands.Command | None:
+        return self.forward(stream_id, piece) if self.forward else ReceiveHttp(ResponseData(stream_id, piece))
+
+    def read_body(self, event: events.Event) -> Commands:
+        if self.chunks:  # the connection has ended, and mitmproxy has the words for that
+            self.body_reader, self.chunks = make_body_reader(None), None
+        yield from super().read_body(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         while _INTERIM.match(bytes(self.buf)) and self.buf.maybe_extract_lines():

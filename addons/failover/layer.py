@@ -12,13 +12,15 @@ from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer
 
 from axonhub.addons.dispatch import Dispatch, RestHook
-from axonhub.addons.failover.connections import GatewayHttp1Server, adopt
+from axonhub.addons.failover.connections import GatewayHttp1Client, GatewayHttp1Server, adopt
 from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import (
     GetHttpConnectionCompleted,
     Http2Server,
     HttpLayer,
+    ReceiveHttp,
     RegisterHttpConnection,
+    ResponseData,
 )
 from axonhub.addons.failover.outbox import Outbox
 from axonhub.addons.failover.sockets import HandlerSockets, Sockets
@@ -154,8 +156,23 @@ class GatewayLayer(HttpLayer):
 
     def register_connection(self, command: RegisterHttpConnection) -> Commands:
         if command.connection in self.waiting_for_establishment:
-            adopt(self.connections[command.connection].context.layers[-1])
+            upstream = self.connections[command.connection].context.layers[-1]
+            adopt(upstream)
+            if isinstance(upstream, GatewayHttp1Client):
+                upstream.forward = self.forward
             yield from super().register_connection(command)
+
+    def forward(self, stream_id: int, piece: bytes) -> commands.Command | None:
+        """What becomes of a piece of an upstream's body; None: nothing. From a stream that flows on to an HTTP/1
+        client it goes there straight, since the way from layer to layer takes longer than all that is done with it.
+        """
+        stream, client = self.streams.get(stream_id), self.connections.get(self.context.client)
+        if not (isinstance(stream, GatewayStream) and isinstance(client, GatewayHttp1Server) and stream.flows):
+            return ReceiveHttp(ResponseData(stream_id, piece))
+        said = stream.say(piece)
+        if said is None or isinstance(said, ReceiveHttp):
+            return said
+        return commands.SendData(self.context.client, said)
 
     # -- memory
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from logging import DEBUG
 from math import inf
@@ -35,6 +35,7 @@ from axonhub.addons.failover.names import (
     HttpRequestHook,
     HttpResponseHeadersHook,
     HttpStream,
+    ReceiveHttp,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
@@ -69,6 +70,13 @@ _BYTES_LITERAL = re.compile(r"""b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 @dataclass
 class Deadline(events.Event):
     """A stream's deadline has come."""
+
+
+@dataclass
+class Fed(ResponseData):
+    """A piece that the pipe has taken already, and what it made of it."""
+
+    made: Sequence[bytes]
 
 
 class Connect(GetHttpConnection):
@@ -113,6 +121,8 @@ class GatewayStream(HttpStream):
     """When the present wait is over. The deadline may come before, for a keep-alive."""
     quiet_since = 0.0
     """When the client last heard anything, or had said all."""
+    chunked = False
+    """The client's answer goes out in chunks."""
     greeted = False
     """The client has a head already, and hears keep-alives."""
     drained_until = inf
@@ -138,6 +148,11 @@ class GatewayStream(HttpStream):
     def is_announced(self) -> bool:
         """Does the upstream's stream have a beginning that is not shown yet?"""
         return self.server_state == self.state_hold and self.announced_at < inf
+
+    @property
+    def flows(self) -> bool:
+        """Does what the upstream says go on to the client, in chunks?"""
+        return self.chunked and self.server_state == self.state_relay
 
     @property
     def waits_for_answer(self) -> bool:
@@ -402,12 +417,23 @@ class GatewayStream(HttpStream):
         if self.flow.request.http_version == "HTTP/1.1":
             response.http_version = "HTTP/1.1"
             headers["transfer-encoding"] = "chunked"
+            self.chunked = True
         yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=False), self.context.client)
+
+    def say(self, piece: bytes) -> bytes | ReceiveHttp | None:
+        """While it `flows`: what the client gets for a piece; or, where more than that follows from it, its event."""
+        assert self.pipe
+        assert self.alias is not None
+        made = [each for each in self.pipe.feed(piece) if each]
+        if self.pipe.closed or any(isinstance(each, Alone) for each in made):
+            return ReceiveHttp(Fed(self.alias, piece, made))
+        self.note(self.gateway.clock(), bool(made))
+        return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in made]) or None
 
     def state_relay(self, event: events.Event) -> Commands:
         assert self.pipe
         if isinstance(event, ResponseData):
-            yield from self.relay(self.pipe.feed(event.data))
+            yield from self.relay(event.made if isinstance(event, Fed) else self.pipe.feed(event.data))
             yield from self.after_relay(False)
         elif isinstance(event, ResponseEndOfMessage):
             yield from self.relay(self.pipe.finish())
@@ -419,17 +445,25 @@ class GatewayStream(HttpStream):
         """Sends on, and begins the idle time anew when there was a real event."""
         assert self.attempt
         assert self.pipe
-        now = self.gateway.clock()
+        some = False
         for chunk in filter(None, chunks):
-            self.quiet_since = now
+            some = True
             if isinstance(chunk, Alone):
                 # Whatever is no bytes makes the outbox send what it has.
                 yield commands.Log("the client's stream ends with an error", DEBUG)
             yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
+        self.note(self.gateway.clock(), some)
+        self.gateway.watch_backlog(self)
+
+    def note(self, now: float, heard: bool) -> None:
+        """Sets the clocks after a piece; `heard`: the client got something of it."""
+        assert self.attempt
+        assert self.pipe
+        if heard:
+            self.quiet_since = now
         if self.pipe.progress != self.progress:
             self.progress = self.pipe.progress
             self.patience = now + self.attempt.idle_timeout_s
-        self.gateway.watch_backlog(self)
         self.wait()
 
     def after_relay(self, ended: bool) -> Commands:
