@@ -14,11 +14,13 @@ import os
 import re
 import struct
 import threading
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from heapq import merge
+from itertools import accumulate, compress, count
+from operator import itemgetter, ne
 from pathlib import Path
 from zlib import crc32
 
@@ -26,16 +28,23 @@ import zstandard
 
 from axonhub.addons.store.backend import BodyUnavailable, SyncFailed, WriteFailed
 from axonhub.addons.store.journal import write_all
-from axonhub.transformers.repetition import shared_prefix
+from axonhub.transformers.repetition import shared_prefix, shared_suffix
 
 MAGIC = b"axb1"
 HEAD = struct.Struct("<4sIII")
 BEGINNING = re.compile(rb'\{"(?:role|type|name|parts|function)"')
 """Where a message, a block or a tool begins. Patterns that start with fixed bytes are looked for four times as fast."""
-CACHE_MARK = re.compile(rb',"cache_control"')
+CACHE_MARK = b',"cache_control"'
 """Moves to the next message each turn; what stands before it stays."""
+STREAM_STARTS = (b"event:", b"data:")
+EVENT_END = b"\n\n"
+STREAM_CHUNK_BYTES = 4096
+"""An answer's events are never said again, so a stream is cut only to have something to compare with."""
 SMALLEST_CHUNK_BYTES = 128
 """Shorter ones join their neighbour: remembering them costs more than storing them again."""
+REPEATED_CHUNK_BYTES = 1024
+"""Up to this size, what the same frame holds already is written again: the compressor makes less of it than a run of
+its own takes, and all that follows stays one run."""
 MOST_CHUNKS = 200_000
 LEVEL = 3
 KEPT_FRAMES = 1000
@@ -68,16 +77,35 @@ def read_place(ref: str) -> Place:
     return Place(partition, frame, index, size)
 
 
-def seams(body: bytes, start: int) -> Iterator[int]:
-    """Ends of the chunks of `body` from `start` on; the last is its length."""
+def seams(body: bytes, start: int, stop: int) -> Iterator[int]:
+    """Ends of the chunks of `body[start:stop]`; the last is `stop`."""
+    if body.startswith(STREAM_STARTS):
+        return stream_seams(body, start, stop)
+    return document_seams(body, start, stop)
+
+
+def document_seams(body: bytes, start: int, stop: int) -> Iterator[int]:
+    last = mark = beginning = start
+    while last < stop:
+        least = last + SMALLEST_CHUNK_BYTES
+        if mark < least:
+            mark = position(body.find(CACHE_MARK, least, stop), stop)
+        if beginning < least:
+            found = BEGINNING.search(body, least, stop)
+            beginning = found.start() if found else stop
+        last = min(mark, beginning)
+        yield last
+
+
+def stream_seams(body: bytes, start: int, stop: int) -> Iterator[int]:
     last = start
-    found = (pattern.finditer(body, start) for pattern in (BEGINNING, CACHE_MARK))
-    for seam in merge(*((match.start() for match in matches) for matches in found)):
-        if seam - last >= SMALLEST_CHUNK_BYTES:
-            last = seam
-            yield last
-    if len(body) > last:
-        yield len(body)
+    while last < stop:
+        last = position(body.find(EVENT_END, last + STREAM_CHUNK_BYTES, stop), stop)
+        yield last
+
+
+def position(found: int, otherwise: int) -> int:
+    return found if found >= 0 else otherwise
 
 
 def varints(numbers: Sequence[int]) -> bytes:
@@ -156,16 +184,45 @@ def read_frame(content: bytes, own_offset: int) -> Frame:
     return Frame(tuple(recipes), memoryview(content)[start + table_length :])
 
 
-@dataclass(slots=True)
+type Full = tuple[int, int, tuple[Run, ...]]
+"""Frame, index and runs of a recipe that was written whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
     """The body before in the same conversation: what a new one is compared with."""
 
     body: bytes
     ends: list[int]
-    runs: list[Run]
-    """One for each chunk, so not joined."""
-    full: tuple[int, int, tuple[Run, ...]]
-    """Frame, index and runs of the last recipe that was written whole."""
+    """Of its chunks."""
+    runs: tuple[Run, ...]
+    full: Full
+    """The last one in this conversation."""
+
+
+NOTHING = Remembered(b"", [], (), (0, 0, ()))
+
+
+class Draft:
+    """A frame before it is written."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.recipes: list[Recipe] = []
+        self.fresh = bytearray()
+        self.chunks: dict[bytes, Run] = {}
+
+    def place(self, chunk: bytes, known: Mapping[bytes, Run]) -> Run:
+        """Where the chunk lies, in this frame or an earlier one."""
+        digest = blake2b(chunk, digest_size=16).digest()
+        run = known.get(digest)
+        if run is None and len(chunk) > REPEATED_CHUNK_BYTES:
+            run = self.chunks.get(digest)
+        if run is None:
+            run = self.offset, len(self.fresh), len(chunk)
+            self.chunks.setdefault(digest, run)
+            self.fresh += chunk
+        return run
 
 
 class BodyWriter:
@@ -183,48 +240,46 @@ class BodyWriter:
 
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> dict[str, str]:
         """One frame with whatever of the bodies is new; name → reference. Raises WriteFailed."""
-        offset, fresh = self.size_bytes, bytearray()
-        added: dict[bytes, Run] = {}
-        cut = {name: self._cut((trace, name), body, offset, fresh, added) for name, body in bodies.items()}
-        recipes = [self._recipe(entry) for entry in cut.values()]
-        self._append(write_frame(recipes, bytes(fresh), offset))
-        self._learn(added)
-        for index, ((name, entry), recipe) in enumerate(zip(cut.items(), recipes, strict=True)):
-            if not recipe.taken:
-                entry.full = (offset, index, recipe.runs)
-            self._remember((trace, name), entry)
+        draft, entries = Draft(self.size_bytes), dict[tuple[str, str], Remembered]()
+        for name, body in bodies.items():
+            before = self._memory.get((trace, name), NOTHING)
+            entries[trace, name] = self._added(draft, before, body)
+        self._append(write_frame(draft.recipes, bytes(draft.fresh), draft.offset))
+        self._learn(draft.chunks)
+        for key, entry in entries.items():
+            self._remember(key, entry)
         return {
-            name: str(Place(self.partition, offset, index, len(body)))
+            name: str(Place(self.partition, draft.offset, index, len(body)))
             for index, (name, body) in enumerate(bodies.items())
         }
 
-    def _cut(
-        self, key: tuple[str, str], body: bytes, offset: int, fresh: bytearray, added: dict[bytes, Run]
-    ) -> Remembered:
-        before = self._memory.get(key) or Remembered(b"", [], [], (0, 0, ()))
-        same = shared_prefix(before.body, body)
-        known = sum(1 for end in before.ends if end <= same)
-        ends, runs = before.ends[:known], before.runs[:known]
-        start = ends[-1] if ends else 0
-        for end in seams(body, start):
-            chunk = body[start:end]
-            digest = blake2b(chunk, digest_size=16).digest()
-            run = self._chunks.get(digest) or added.get(digest)
-            if run is None:
-                run = added[digest] = (offset, len(fresh), len(chunk))
-                fresh += chunk
-            ends.append(end)
-            runs.append(run)
-            start = end
-        return Remembered(body, ends, runs, before.full)
+    def _added(self, draft: Draft, before: Remembered, body: bytes) -> Remembered:
+        """What the draft and what was written before say of the body, once its recipe is in the draft."""
+        ends, runs = self._cut(draft, before, body)
+        recipe = shortest(runs, before.full)
+        full = before.full if recipe.taken else (draft.offset, len(draft.recipes), runs)
+        draft.recipes.append(recipe)
+        return Remembered(body, ends, runs, full)
 
-    def _recipe(self, entry: Remembered) -> Recipe:
-        runs = joined(entry.runs)
-        frame, index, base = entry.full
-        taken = next((i for i, (a, b) in enumerate(zip(base, runs, strict=False)) if a != b), min(len(base), len(runs)))
-        if taken > 1 and len(runs) - taken <= RUNS_BEFORE_FULL:
-            return Recipe(frame, index, taken, runs[taken:])
-        return Recipe(0, 0, 0, runs)
+    def _cut(self, draft: Draft, before: Remembered, body: bytes) -> tuple[list[int], tuple[Run, ...]]:
+        """Ends of the body's chunks, and its runs. Only what differs from the body before is looked at: in most
+        clients' requests, tools and system text stand behind the messages."""
+        old_size, grown = len(before.body), len(body) - len(before.body)
+        known = bisect_right(before.ends, shared_prefix(before.body, body))
+        start = before.ends[known - 1] if known else 0
+        same_size = shared_suffix(before.body, body, min(old_size, len(body)) - start)
+        rest = bisect_left(before.ends, old_size - same_size) + 1
+        old_stop = before.ends[rest - 1] if before.ends else 0
+        ends = before.ends[:known]
+        runs = between(before.runs, 0, start)
+        for end in seams(body, start, old_stop + grown):
+            join(runs, draft.place(body[start:end], self._chunks))
+            ends.append(end)
+            start = end
+        ends += [end + grown for end in before.ends[rest:]]
+        for run in between(before.runs, old_stop, old_size):
+            join(runs, run)
+        return ends, tuple(runs)
 
     def _append(self, frame: bytes) -> None:
         try:
@@ -266,15 +321,36 @@ class BodyWriter:
         os.close(self._fd)
 
 
-def joined(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Neighbours that lie next to each other in one frame become one run."""
-    out: list[Run] = []
-    for frame, start, length in runs:
-        if out and out[-1][0] == frame and out[-1][1] + out[-1][2] == start:
-            out[-1] = (frame, out[-1][1], out[-1][2] + length)
-        else:
-            out.append((frame, start, length))
-    return tuple(out)
+def shortest(runs: tuple[Run, ...], full: Full) -> Recipe:
+    frame, index, base = full
+    taken = next(compress(count(), map(ne, base, runs)), min(len(base), len(runs)))
+    if taken > 1 and len(runs) - taken <= RUNS_BEFORE_FULL:
+        return Recipe(frame, index, taken, runs[taken:])
+    return Recipe(0, 0, 0, runs)
+
+
+def join(runs: list[Run], run: Run) -> None:
+    """Append it; what lies next to the last one in the same frame makes that one longer."""
+    frame, start, length = run
+    if runs and runs[-1][0] == frame and runs[-1][1] + runs[-1][2] == start:
+        runs[-1] = (frame, runs[-1][1], runs[-1][2] + length)
+    else:
+        runs.append(run)
+
+
+def between(runs: Sequence[Run], start: int, stop: int) -> list[Run]:
+    """The runs of what stands from `start` to `stop` in the body that these runs make up."""
+    if start >= stop:
+        return []
+    ends = list(accumulate(map(itemgetter(2), runs)))
+    first, last = bisect_right(ends, start), bisect_left(ends, stop)
+    part = list(runs[first : last + 1])
+    frame, at, length = part[-1]
+    part[-1] = (frame, at, length - (ends[last] - stop))
+    frame, at, length = part[0]
+    skipped = start - (ends[first] - runs[first][2])
+    part[0] = (frame, at + skipped, length - skipped)
+    return part
 
 
 class BodyReader:
