@@ -50,7 +50,7 @@ class StoreSettings:
     queue_bytes: int = 64 << 20
     queue_items: int = 10_000
     group_items: int = 256
-    linger_s: float = 0.005
+    linger_s: float = 0.02
     """How long the first of a group waits for company."""
     retry_s: float = 1.0
     """Between attempts on a disk that refuses."""
@@ -114,6 +114,8 @@ class TraceWriter:
         self._stats = Stats()
         self._progress = threading.Condition()
         self._closing = threading.Event()
+        self._hurry = threading.Event()
+        """Somebody waits, or the group is full: it gets no more company."""
         self._give_up_s = float("inf")
         self._ticked_s = float("-inf")
         self._complained_s = float("-inf")
@@ -154,11 +156,14 @@ class TraceWriter:
     def ask(self, question: Question) -> None:
         """Have it answered in its turn. Never blocks."""
         self._queue.put(question)
+        self._hurry.set()
 
     def _enqueue(self, item: Item) -> None:
         self._queued += 1
         self._bytes_in += item.weight_bytes
         self._queue.put(item)
+        if self._queued - self._settled == self._settings.group_items:
+            self._hurry.set()
 
     def stats(self) -> Stats:
         return replace(
@@ -173,6 +178,7 @@ class TraceWriter:
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was submitted before is stored (or counted as lost); False when that took too long."""
         wanted = self._queued
+        self._hurry.set()
         with self._progress:
             return self._progress.wait_for(lambda: self._settled >= wanted, timeout_s)
 
@@ -181,6 +187,7 @@ class TraceWriter:
         self._give_up_s = time.monotonic() + timeout_s
         self._closing.set()
         self._queue.put(None)
+        self._hurry.set()
         self._thread.join(timeout_s + self._settings.retry_s)
         return not self._thread.is_alive()
 
@@ -209,19 +216,20 @@ class TraceWriter:
 
     def _collect(self) -> tuple[list[Item], Question | None]:
         """The next group, empty when it is time for a tick or to end; and the question that came behind it."""
-        settings, group = self._settings, list[Item]()
-        wait_s, until_s = settings.tick_s, 0.0
-        while len(group) < settings.group_items:
-            try:
-                item = self._queue.get(timeout=wait_s)
-            except Empty:
-                break
-            if not isinstance(item, Item):
-                return group, item
-            until_s = until_s or time.monotonic() + settings.linger_s
-            group.append(item)
-            wait_s = max(0.0, until_s - time.monotonic())
-        return group, None
+        group = list[Item]()
+        try:
+            item = self._queue.get(timeout=self._settings.tick_s)
+            if isinstance(item, Item):
+                # One sleep for the whole group: to be woken for each item costs more than to store it.
+                self._hurry.wait(self._settings.linger_s)
+            self._hurry.clear()
+            while isinstance(item, Item):
+                group.append(item)
+                item = self._queue.get_nowait() if len(group) < self._settings.group_items else None
+        except Empty:
+            return group, None
+        self._hurry.set()  # what stands behind has waited already
+        return group, item
 
     def _settle(self, group: list[Item]) -> None:
         if group:

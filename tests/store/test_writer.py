@@ -124,6 +124,8 @@ def test_event_loop_turns_while_the_disk_stands_still(start: Callable[..., Trace
     disk = FakeDisk()
     writer = start(disk)
     disk.gate.clear()
+    writer.submit(finished(0))
+    assert disk.waiting.wait(10)
 
     async def serve() -> int:
         turns = 0
@@ -365,3 +367,58 @@ def test_a_question_that_fails_costs_no_record(start: Callable[..., TraceWriter]
     assert writer.close(10)
     assert [each["id"] for each in disk.records] == ["a"]
     assert (writer.stats().lost, writer.stats().crashes) == (0, 1)
+
+
+@pytest.mark.parametrize("group_items", [1, 7, 256])
+def test_who_waits_does_not_wait_for_company_of_the_last(start: Callable[..., TraceWriter], group_items: int) -> None:
+    disk, answers = FakeDisk(), list[int]()
+    writer = start(disk, linger_s=3600, group_items=group_items)
+    for number in range(30):
+        writer.submit(finished(number))
+    assert writer.flush(10)
+    writer.submit(finished(30))
+    answered = threading.Event()
+    writer.ask(lambda store: (answers.append(len(disk.records)), answered.set()))
+    assert answered.wait(10)
+    writer.submit(finished(31))
+
+    assert writer.close(10)
+    assert answers == [31]
+    assert ids(disk.records) == [f"req_{number}" for number in range(32)]
+
+
+def test_items_that_come_one_by_one_are_stored_together(start: Callable[..., TraceWriter]) -> None:
+    disk, groups = FakeDisk(), list[int]()
+    writer = start(disk, linger_s=3600)
+    append = disk.append
+    disk.append = lambda batch: (groups.append(len(batch)), append(batch))[1]  # type: ignore[method-assign]
+    for number in range(20):
+        writer.submit(finished(number))
+
+    assert writer.flush(10)
+    assert groups == [20]
+
+
+def test_what_stands_behind_a_question_does_not_wait_for_company(start: Callable[..., TraceWriter]) -> None:
+    disk = FakeDisk()
+    writer = start(disk, linger_s=3600)
+    disk.gate.clear()
+    writer.submit(finished(0))
+    writer.ask(lambda store: None)
+    assert disk.waiting.wait(10)
+    writer.submit(finished(1))
+    writer.ask(lambda store: None)
+    writer.submit(finished(2))
+    disk.gate.set()
+
+    assert writer.flush(10)
+    assert ids(disk.records) == ["req_0", "req_1", "req_2"]
+
+
+def test_a_full_group_does_not_wait_for_company(start: Callable[..., TraceWriter]) -> None:
+    disk = FakeDisk()
+    writer = start(disk, linger_s=3600, group_items=5)
+    for number in range(5):
+        writer.submit(finished(number))
+
+    assert disk.waiting.wait(10)
