@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from axonhub.addons.store.backend import Ack, Dropped, Filter, Finished, Record, SyncFailed, WriteFailed
 from axonhub.addons.store.embedded import Limits
 from axonhub.addons.store.reader import TraceReader
-from axonhub.addons.store.writer import StoreSettings, TraceWriter
+from axonhub.addons.store.writer import CREDENTIALS, StoreSettings, TraceWriter, fit
 from tests.store.traffic import START_S
 
 MB = 1 << 20
@@ -260,13 +261,34 @@ def test_no_credential_reaches_the_disk(tmp_path: Path) -> None:
     assert secret.encode() not in everything and b"event-stream" in everything
 
 
+NAMES = st.sampled_from((*CREDENTIALS, "Authorization", "X-API-KEY", "coo\u212aie", "key_name", "status"))
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text() | NAMES,
+    lambda inner: st.dictionaries(NAMES | st.text(), inner) | st.lists(inner) | st.lists(inner).map(tuple),
+)
+
+
+@given(st.dictionaries(NAMES, VALUES))
+def test_what_is_fit_to_be_stored_has_no_credential_and_is_json(record: dict[str, Any]) -> None:
+    def names(value: Any) -> Iterator[tuple[str, object]]:
+        if isinstance(value, dict):
+            yield from value.items()
+        for each in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+            yield from names(each)
+
+    stored = json.loads(json.dumps(fit(record)))
+
+    assert record.keys() == stored.keys()
+    assert {"[removed]"} >= {value for name, value in names(stored) if name.lower() in CREDENTIALS}
+
+
 FILL_THE_DISK = """
 import json, logging, random, resource, sys
 import tests.conftest
 from pathlib import Path
 from axonhub.addons.store.backend import Filter, Finished
 from axonhub.addons.store.reader import TraceReader
-from axonhub.addons.store.writer import StoreSettings, TraceWriter
+from axonhub.addons.store.writer import CREDENTIALS, StoreSettings, TraceWriter, fit
 logging.disable()
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
 writer = TraceWriter.open(StoreSettings(Path(sys.argv[1]), retry_s=0.01, queue_items=100))
