@@ -1,10 +1,10 @@
 """Bodies, stored once: each is cut where JSON messages begin, and what was seen before is only referred to.
 
 A Claude Code conversation sends everything said so far with each request; of the next body, only the last messages are
-new. A pack file is a row of frames, one for each `put`: a 16-byte head (`axb1`, stored length, CRC-32, length before
-compression) and a zstd frame of varints and chunks (see `write_frame`). A body's reference names its frame and place in
-it; its recipe is a row of runs `(frame, start, length)`, so reading needs no table, and a damaged frame costs only
-bodies that use it.
+new. A pack file is a row of frames, each with the bodies of one exchange or of several that were stored together: a
+16-byte head (`axb1`, stored length, CRC-32, length before compression) and a zstd frame of varints and chunks (see
+`write_frame`). A body's reference names its frame and place in it; its recipe is a row of runs `(frame, start,
+length)`, so reading needs no table, and a damaged frame costs only bodies that use it.
 
 Any bytes are accepted: a cut in the wrong place is harmless, since a body is always the concatenation of its chunks.
 **Not** thread-safe.
@@ -47,6 +47,10 @@ REPEATED_CHUNK_BYTES = 1024
 its own takes, and all that follows stays one run."""
 MOST_CHUNKS = 200_000
 LEVEL = 3
+FRAME_BYTES = 1 << 18
+"""When a frame holds so much before compression, the next bodies begin another: a reader unpacks whole frames."""
+REMEMBERED_BYTES = 1024
+"""What is shorter is cut as quickly as it is compared with the one before."""
 KEPT_FRAMES = 1000
 RUNS_BEFORE_FULL = 24
 """A recipe is written against the last full one while it adds no more runs than this."""
@@ -204,25 +208,33 @@ NOTHING = Remembered(b"", [], (), (0, 0, ()))
 
 
 class Draft:
-    """A frame before it is written."""
+    """What one write is going to add to the pack: frames, and what to remember of them once they are there."""
 
     def __init__(self, offset: int) -> None:
         self.offset = offset
+        """Of the frame at hand."""
+        self.frames = bytearray()
         self.recipes: list[Recipe] = []
         self.fresh = bytearray()
         self.chunks: dict[bytes, Run] = {}
+        self.entries: dict[tuple[str, str], Remembered] = {}
 
     def place(self, chunk: bytes, known: Mapping[bytes, Run]) -> Run:
-        """Where the chunk lies, in this frame or an earlier one."""
+        """Where the chunk lies: in an earlier frame or in this one."""
         digest = blake2b(chunk, digest_size=16).digest()
-        run = known.get(digest)
-        if run is None and len(chunk) > REPEATED_CHUNK_BYTES:
-            run = self.chunks.get(digest)
-        if run is None:
+        run = known.get(digest) or self.chunks.get(digest)
+        if run is None or (run[0] == self.offset and len(chunk) <= REPEATED_CHUNK_BYTES):
             run = self.offset, len(self.fresh), len(chunk)
             self.chunks.setdefault(digest, run)
             self.fresh += chunk
         return run
+
+    def end_frame(self) -> None:
+        if self.recipes:
+            frame = write_frame(self.recipes, bytes(self.fresh), self.offset)
+            self.frames += frame
+            self.offset += len(frame)
+            self.recipes, self.fresh = [], bytearray()
 
 
 class BodyWriter:
@@ -239,27 +251,36 @@ class BodyWriter:
         self._memory_bytes, self._memory_limit = 0, memory_bytes
 
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> dict[str, str]:
-        """One frame with whatever of the bodies is new; name → reference. Raises WriteFailed."""
-        draft, entries = Draft(self.size_bytes), dict[tuple[str, str], Remembered]()
-        for name, body in bodies.items():
-            before = self._memory.get((trace, name), NOTHING)
-            entries[trace, name] = self._added(draft, before, body)
-        self._append(write_frame(draft.recipes, bytes(draft.fresh), draft.offset))
-        self._learn(draft.chunks)
-        for key, entry in entries.items():
-            self._remember(key, entry)
-        return {
-            name: str(Place(self.partition, draft.offset, index, len(body)))
-            for index, (name, body) in enumerate(bodies.items())
-        }
+        """Store whatever of the bodies is new; name → reference. Raises WriteFailed."""
+        return self.put_all([(trace, bodies)])[0]
 
-    def _added(self, draft: Draft, before: Remembered, body: bytes) -> Remembered:
-        """What the draft and what was written before say of the body, once its recipe is in the draft."""
+    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> list[dict[str, str]]:
+        """The same for several, with one write. Raises WriteFailed, and then none is stored."""
+        draft, refs = Draft(self.size_bytes), list[dict[str, str]]()
+        for trace, bodies in several:
+            refs.append({name: self._add(draft, (trace, name), body) for name, body in bodies.items()})
+            if len(draft.fresh) > FRAME_BYTES:
+                draft.end_frame()
+        draft.end_frame()
+        self._append(draft.frames)
+        self._learn(draft.chunks)
+        for key, entry in draft.entries.items():
+            self._remember(key, entry)
+        return refs
+
+    def _add(self, draft: Draft, key: tuple[str, str], body: bytes) -> str:
+        """The body's reference, once it is in the draft."""
+        before, large = NOTHING, len(body) >= REMEMBERED_BYTES
+        if large:
+            before = draft.entries.get(key) or self._memory.get(key, NOTHING)
         ends, runs = self._cut(draft, before, body)
+        place = Place(self.partition, draft.offset, len(draft.recipes), len(body))
         recipe = shortest(runs, before.full)
-        full = before.full if recipe.taken else (draft.offset, len(draft.recipes), runs)
         draft.recipes.append(recipe)
-        return Remembered(body, ends, runs, full)
+        if large:
+            full = before.full if recipe.taken else (place.frame, place.index, runs)
+            draft.entries[key] = Remembered(body, ends, runs, full)
+        return str(place)
 
     def _cut(self, draft: Draft, before: Remembered, body: bytes) -> tuple[list[int], tuple[Run, ...]]:
         """Ends of the body's chunks, and its runs. Only what differs from the body before is looked at: in most
@@ -281,15 +302,17 @@ class BodyWriter:
             join(runs, run)
         return ends, tuple(runs)
 
-    def _append(self, frame: bytes) -> None:
+    def _append(self, frames: bytearray) -> None:
+        if not frames:
+            return
+        self._dirty = True
         try:
-            write_all(self._fd, frame)
+            write_all(self._fd, bytes(frames))
+            self.size_bytes += len(frames)
         except OSError as error:
-            raise WriteFailed(f"{self.path.name}: {error.strerror}") from error
-        finally:
             # Half a frame is harmless, nothing refers to it; but the next one must know where it begins.
             self.size_bytes = os.fstat(self._fd).st_size
-        self._dirty = True
+            raise WriteFailed(f"{self.path.name}: {error.strerror}") from error
 
     def _learn(self, added: dict[bytes, Run]) -> None:
         if len(self._chunks) > MOST_CHUNKS:

@@ -95,6 +95,9 @@ type Question = Callable[[TraceBackend], None]
 class Backend(TraceBackend, BlobBackend, Protocol):
     """What the thread drives. Calls come from its thread only, one at a time."""
 
+    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+        """`put` for each, at once. Raises WriteFailed, and then none is stored."""
+
     def mark_open(self, begun: Sequence[Record]) -> None: ...
 
     def turn_day(self) -> None: ...
@@ -242,7 +245,7 @@ class TraceWriter:
         """Keep trying while the disk refuses: the queue is bounded, and sheds and counts meanwhile."""
         ended = [item for item in group if not item.begun]
         self._mark(group, ended)
-        records = [self._record(item) for item in ended]
+        records = list(map(record_of, ended, self._put(ended)))
         while records:
             try:
                 self._backend.append(records)
@@ -268,28 +271,16 @@ class TraceWriter:
             except WriteFailed as error:
                 self._failed(error)
 
-    def _record(self, item: Item) -> Record:
-        document = dict(item.finished.document)
-        refs, missing = self._put(item)
-        if refs or missing:
-            document["bodies"] = refs
-        if missing:
-            document["bodies_shed"] = list(missing)
-        return fit(document)
-
-    def _put(self, item: Item) -> tuple[Mapping[str, str], tuple[str, ...]]:
-        """References, and the names of bodies that are not kept."""
-        bodies = item.finished.bodies
-        if not bodies:
-            return {}, item.shed
-        document = item.finished.document
-        conversation = str(document.get("thread_id") or document.get("trace_id") or document.get("key_hash") or "")
+    def _put(self, items: Sequence[Item]) -> list[Mapping[str, str] | None]:
+        """References of each one's bodies; None where the disk refuses them."""
         try:
-            return self._backend.put(conversation, bodies), item.shed
+            return list(self._backend.put_all([(conversation(item), item.finished.bodies) for item in items]))
         except WriteFailed as error:
             self._failed(error)
-            self._count(bodies_shed=len(bodies))
-            return {}, tuple(bodies)
+        if len(items) > 1:  # there may be room for some of them
+            return [refs for item in items for refs in self._put([item])]
+        self._count(bodies_shed=len(items[0].finished.bodies))
+        return [None]
 
     def _failed(self, error: Exception) -> None:
         now_s = time.monotonic()
@@ -327,6 +318,22 @@ class TraceWriter:
         if counts != self._reported:
             self._reported = counts
             log.warning("store: since start %d records refused, %d lost, %d bodies shed", *counts)
+
+
+def conversation(item: Item) -> str:
+    document = item.finished.document
+    return str(document.get("thread_id") or document.get("trace_id") or document.get("key_hash") or "")
+
+
+def record_of(item: Item, refs: Mapping[str, str] | None) -> Record:
+    """What is stored of it; `refs`: see _put."""
+    document = dict(item.finished.document)
+    missing = item.shed if refs is not None else tuple(item.finished.bodies)
+    if refs or missing:
+        document["bodies"] = refs or {}
+    if missing:
+        document["bodies_shed"] = list(missing)
+    return fit(document)
 
 
 def fit(record: Record) -> Record:

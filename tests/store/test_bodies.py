@@ -1,13 +1,15 @@
 """Bodies come back byte for byte, whatever they are, and a conversation costs little more than its last turn."""
 
 import random
+import resource
 from collections.abc import Iterator
+from itertools import batched
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from axonhub.addons.store.backend import BodyUnavailable
+from axonhub.addons.store.backend import BodyUnavailable, WriteFailed
 from axonhub.addons.store.bodies import BodyReader, BodyWriter, read_place, read_varints, varints
 from axonhub.transformers.repetition import shared_prefix, shared_suffix
 from tests.store.traffic import conversation
@@ -100,16 +102,24 @@ def related(draw: st.DrawFn) -> list[bytes]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(bodies=related(), conversations=st.integers(1, 3), memory_bytes=st.sampled_from((0, 4000, 1 << 20)))
+@given(
+    bodies=related(),
+    conversations=st.integers(1, 3),
+    together=st.integers(1, 4),
+    memory_bytes=st.sampled_from((0, 4000, 1 << 20)),
+)
 def test_bodies_that_begin_and_end_alike_come_back(
-    tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes], conversations: int, memory_bytes: int
+    tmp_path_factory: pytest.TempPathFactory,
+    bodies: list[bytes],
+    conversations: int,
+    together: int,
+    memory_bytes: int,
 ) -> None:
-    path = tmp_path_factory.mktemp("bodies") / "pack"
+    path, stored = tmp_path_factory.mktemp("bodies") / "pack", []
     writer = BodyWriter(path, "p", memory_bytes)
-    stored = [
-        (writer.put(str(number % conversations), {"b": body, "again": body}), {"b": body, "again": body})
-        for number, body in enumerate(bodies)
-    ]
+    puts = [(str(number % conversations), {"b": body, "again": body}) for number, body in enumerate(bodies)]
+    for several in batched(puts, together):
+        stored += [(refs, put) for refs, (_, put) in zip(writer.put_all(several), several, strict=True)]
     writer.close()
 
     assert read_all(path, stored) == bodies_of(stored)
@@ -154,6 +164,41 @@ def test_same_body_twice_costs_a_reference(tmp_path: Path) -> None:
     writer.put("another conversation", {"request": body, "attempt-1-request": body})
 
     assert writer.size_bytes - before < 100
+
+
+def test_bodies_put_together_are_one_frame_until_it_is_large(tmp_path: Path) -> None:
+    path, dice = tmp_path / "pack", random.Random(1)
+    small = [("t", {"request": dice.randbytes(2000)}) for _ in range(20)]
+    large = [("t", {"request": dice.randbytes(200_000), "response": b""}) for _ in range(4)]
+    writer = BodyWriter(path, "p", 1 << 20)
+    refs = writer.put_all([*small, *large, ("t", {})])
+    writer.close()
+
+    frames = [read_place(each["request"]).frame for each in refs if each]
+    assert len(set(frames[:20])) == 1
+    assert [len(set(frames[20:])), frames == sorted(frames)] == [2, True]
+    assert read_all(path, [(each, put) for each, (_, put) in zip(refs, [*small, *large, ("t", {})], strict=True)]) == [
+        put for _, put in [*small, *large, ("t", {})]
+    ]
+
+
+def test_what_did_not_fit_on_the_disk_is_not_referred_to(tmp_path: Path) -> None:
+    path, dice = tmp_path / "pack", random.Random(1)
+    bodies = {"request": dice.randbytes(5000)}
+    more = {"request": bodies["request"] + dice.randbytes(5000)}
+    writer = BodyWriter(path, "p", 1 << 20)
+    stored = [(writer.put("t", bodies), bodies)]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (writer.size_bytes + 1000, limits[1]))
+    try:
+        with pytest.raises(WriteFailed):
+            writer.put_all([("t", more), ("u", more)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    stored += [(writer.put("t", more), more)]
+    writer.close()
+
+    assert read_all(path, stored) == bodies_of(stored)
 
 
 def test_damaged_frame_costs_only_the_bodies_that_use_it(tmp_path: Path) -> None:

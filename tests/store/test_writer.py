@@ -46,6 +46,9 @@ class FakeDisk:
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> Mapping[str, str]:
         return {name: f"{trace}:{len(body)}" for name, body in bodies.items()}
 
+    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+        return [self.put(trace, bodies) for trace, bodies in several]
+
     def mark_open(self, begun: Sequence[Record]) -> None:
         self.marks += begun
 
@@ -444,3 +447,23 @@ def test_a_full_group_does_not_wait_for_company(start: Callable[..., TraceWriter
         writer.submit(finished(number))
 
     assert disk.waiting.wait(10)
+
+
+def test_disk_without_room_for_all_bodies_of_a_group_gets_those_that_fit(start: Callable[..., TraceWriter]) -> None:
+    disk = FakeDisk()
+
+    def put_all(several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+        if sum(len(body) for _, bodies in several for body in bodies.values()) > 1000:
+            raise WriteFailed("no space")
+        return [disk.put(trace, bodies) for trace, bodies in several]
+
+    disk.put_all = put_all  # type: ignore[method-assign]
+    writer = start(disk, linger_s=3600)
+    for number, size in enumerate((600, 2000, 0, 700)):
+        writer.submit(finished(number, size))
+
+    assert writer.flush(10)
+    assert ids(disk.records) == ["req_0", "req_1", "req_2", "req_3"]
+    assert [each.get("bodies") for each in disk.records] == [{"request": "t:600"}, {}, None, {"request": "t:700"}]
+    assert [each.get("bodies_shed") for each in disk.records] == [None, ["request"], None, None]
+    assert writer.stats().bodies_shed == 1
