@@ -1,10 +1,10 @@
 """Bodies, stored once: each is cut where JSON messages begin, and what was seen before is only referred to.
 
 A Claude Code conversation sends everything said so far with each request; of the next body, only the last messages are
-new. A pack file is a row of frames, one for each `put`: a 16-byte head (`axb1`, stored length, CRC-32, length before
-compression) and a zstd frame of varints and chunks (see `write_frame`). A body's reference names its frame and place in
-it; its recipe is a row of runs `(frame, start, length)`, so reading needs no table, and a damaged frame costs only
-bodies that use it.
+new. A pack file is a row of frames, each with the bodies of one exchange or of several that were stored together: a
+16-byte head (`axb1`, stored length, CRC-32, length before compression) and a zstd frame of varints and chunks (see
+`write_frame`). A body's reference names its frame and place in it; its recipe is a row of runs `(frame, start,
+length)`, so reading needs no table, and a damaged frame costs only bodies that use it.
 
 Any bytes are accepted: a cut in the wrong place is harmless, since a body is always the concatenation of its chunks.
 **Not** thread-safe.
@@ -14,11 +14,13 @@ import os
 import re
 import struct
 import threading
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from heapq import merge
+from itertools import accumulate, compress, count
+from operator import itemgetter, ne
 from pathlib import Path
 from zlib import crc32
 
@@ -26,18 +28,29 @@ import zstandard
 
 from axonhub.addons.store.backend import BodyUnavailable, SyncFailed, WriteFailed
 from axonhub.addons.store.journal import write_all
-from axonhub.transformers.repetition import shared_prefix
+from axonhub.transformers.repetition import shared_prefix, shared_suffix
 
 MAGIC = b"axb1"
 HEAD = struct.Struct("<4sIII")
 BEGINNING = re.compile(rb'\{"(?:role|type|name|parts|function)"')
 """Where a message, a block or a tool begins. Patterns that start with fixed bytes are looked for four times as fast."""
-CACHE_MARK = re.compile(rb',"cache_control"')
+CACHE_MARK = b',"cache_control"'
 """Moves to the next message each turn; what stands before it stays."""
+STREAM_STARTS = (b"event:", b"data:")
+EVENT_END = b"\n\n"
+STREAM_CHUNK_BYTES = 4096
+"""An answer's events are never said again, so a stream is cut only to have something to compare with."""
 SMALLEST_CHUNK_BYTES = 128
 """Shorter ones join their neighbour: remembering them costs more than storing them again."""
+REPEATED_CHUNK_BYTES = 1024
+"""Up to this size, what the same frame holds already is written again: the compressor makes less of it than a run of
+its own takes, and all that follows stays one run."""
 MOST_CHUNKS = 200_000
 LEVEL = 3
+FRAME_BYTES = 1 << 18
+"""When a frame holds so much before compression, the next bodies begin another: a reader unpacks whole frames."""
+REMEMBERED_BYTES = 1024
+"""What is shorter is cut as quickly as it is compared with the one before."""
 KEPT_FRAMES = 1000
 RUNS_BEFORE_FULL = 24
 """A recipe is written against the last full one while it adds no more runs than this."""
@@ -68,16 +81,35 @@ def read_place(ref: str) -> Place:
     return Place(partition, frame, index, size)
 
 
-def seams(body: bytes, start: int) -> Iterator[int]:
-    """Ends of the chunks of `body` from `start` on; the last is its length."""
+def seams(body: bytes, start: int, stop: int) -> Iterator[int]:
+    """Ends of the chunks of `body[start:stop]`; the last is `stop`."""
+    if body.startswith(STREAM_STARTS):
+        return stream_seams(body, start, stop)
+    return document_seams(body, start, stop)
+
+
+def document_seams(body: bytes, start: int, stop: int) -> Iterator[int]:
+    last = mark = beginning = start
+    while last < stop:
+        least = last + SMALLEST_CHUNK_BYTES
+        if mark < least:
+            mark = position(body.find(CACHE_MARK, least, stop), stop)
+        if beginning < least:
+            found = BEGINNING.search(body, least, stop)
+            beginning = found.start() if found else stop
+        last = min(mark, beginning)
+        yield last
+
+
+def stream_seams(body: bytes, start: int, stop: int) -> Iterator[int]:
     last = start
-    found = (pattern.finditer(body, start) for pattern in (BEGINNING, CACHE_MARK))
-    for seam in merge(*((match.start() for match in matches) for matches in found)):
-        if seam - last >= SMALLEST_CHUNK_BYTES:
-            last = seam
-            yield last
-    if len(body) > last:
-        yield len(body)
+    while last < stop:
+        last = position(body.find(EVENT_END, last + STREAM_CHUNK_BYTES, stop), stop)
+        yield last
+
+
+def position(found: int, otherwise: int) -> int:
+    return found if found >= 0 else otherwise
 
 
 def varints(numbers: Sequence[int]) -> bytes:
@@ -156,16 +188,53 @@ def read_frame(content: bytes, own_offset: int) -> Frame:
     return Frame(tuple(recipes), memoryview(content)[start + table_length :])
 
 
-@dataclass(slots=True)
+type Full = tuple[int, int, tuple[Run, ...]]
+"""Frame, index and runs of a recipe that was written whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
     """The body before in the same conversation: what a new one is compared with."""
 
     body: bytes
     ends: list[int]
-    runs: list[Run]
-    """One for each chunk, so not joined."""
-    full: tuple[int, int, tuple[Run, ...]]
-    """Frame, index and runs of the last recipe that was written whole."""
+    """Of its chunks."""
+    runs: tuple[Run, ...]
+    full: Full
+    """The last one in this conversation."""
+
+
+NOTHING = Remembered(b"", [], (), (0, 0, ()))
+
+
+class Draft:
+    """What one write is going to add to the pack: frames, and what to remember of them once they are there."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        """Of the frame at hand."""
+        self.frames = bytearray()
+        self.recipes: list[Recipe] = []
+        self.fresh = bytearray()
+        self.chunks: dict[bytes, Run] = {}
+        self.entries: dict[tuple[str, str], Remembered] = {}
+
+    def place(self, chunk: bytes, known: Mapping[bytes, Run]) -> Run:
+        """Where the chunk lies: in an earlier frame or in this one."""
+        digest = blake2b(chunk, digest_size=16).digest()
+        run = known.get(digest) or self.chunks.get(digest)
+        if run is None or (run[0] == self.offset and len(chunk) <= REPEATED_CHUNK_BYTES):
+            run = self.offset, len(self.fresh), len(chunk)
+            self.chunks.setdefault(digest, run)
+            self.fresh += chunk
+        return run
+
+    def end_frame(self) -> None:
+        if self.recipes:
+            frame = write_frame(self.recipes, bytes(self.fresh), self.offset)
+            self.frames += frame
+            self.offset += len(frame)
+            self.recipes, self.fresh = [], bytearray()
 
 
 class BodyWriter:
@@ -182,59 +251,68 @@ class BodyWriter:
         self._memory_bytes, self._memory_limit = 0, memory_bytes
 
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> dict[str, str]:
-        """One frame with whatever of the bodies is new; name → reference. Raises WriteFailed."""
-        offset, fresh = self.size_bytes, bytearray()
-        added: dict[bytes, Run] = {}
-        cut = {name: self._cut((trace, name), body, offset, fresh, added) for name, body in bodies.items()}
-        recipes = [self._recipe(entry) for entry in cut.values()]
-        self._append(write_frame(recipes, bytes(fresh), offset))
-        self._learn(added)
-        for index, ((name, entry), recipe) in enumerate(zip(cut.items(), recipes, strict=True)):
-            if not recipe.taken:
-                entry.full = (offset, index, recipe.runs)
-            self._remember((trace, name), entry)
-        return {
-            name: str(Place(self.partition, offset, index, len(body)))
-            for index, (name, body) in enumerate(bodies.items())
-        }
+        """Store whatever of the bodies is new; name → reference. Raises WriteFailed."""
+        return self.put_all([(trace, bodies)])[0]
 
-    def _cut(
-        self, key: tuple[str, str], body: bytes, offset: int, fresh: bytearray, added: dict[bytes, Run]
-    ) -> Remembered:
-        before = self._memory.get(key) or Remembered(b"", [], [], (0, 0, ()))
-        same = shared_prefix(before.body, body)
-        known = sum(1 for end in before.ends if end <= same)
-        ends, runs = before.ends[:known], before.runs[:known]
-        start = ends[-1] if ends else 0
-        for end in seams(body, start):
-            chunk = body[start:end]
-            digest = blake2b(chunk, digest_size=16).digest()
-            run = self._chunks.get(digest) or added.get(digest)
-            if run is None:
-                run = added[digest] = (offset, len(fresh), len(chunk))
-                fresh += chunk
+    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> list[dict[str, str]]:
+        """The same for several, with one write. Raises WriteFailed, and then none is stored."""
+        draft, refs = Draft(self.size_bytes), list[dict[str, str]]()
+        for trace, bodies in several:
+            refs.append({name: self._add(draft, (trace, name), body) for name, body in bodies.items()})
+            if len(draft.fresh) > FRAME_BYTES:
+                draft.end_frame()
+        draft.end_frame()
+        self._append(draft.frames)
+        self._learn(draft.chunks)
+        for key, entry in draft.entries.items():
+            self._remember(key, entry)
+        return refs
+
+    def _add(self, draft: Draft, key: tuple[str, str], body: bytes) -> str:
+        """The body's reference, once it is in the draft."""
+        before, large = NOTHING, len(body) >= REMEMBERED_BYTES
+        if large:
+            before = draft.entries.get(key) or self._memory.get(key, NOTHING)
+        ends, runs = self._cut(draft, before, body)
+        place = Place(self.partition, draft.offset, len(draft.recipes), len(body))
+        recipe = shortest(runs, before.full)
+        draft.recipes.append(recipe)
+        if large:
+            full = before.full if recipe.taken else (place.frame, place.index, runs)
+            draft.entries[key] = Remembered(body, ends, runs, full)
+        return str(place)
+
+    def _cut(self, draft: Draft, before: Remembered, body: bytes) -> tuple[list[int], tuple[Run, ...]]:
+        """Ends of the body's chunks, and its runs. Only what differs from the body before is looked at: in most
+        clients' requests, tools and system text stand behind the messages."""
+        old_size, grown = len(before.body), len(body) - len(before.body)
+        known = bisect_right(before.ends, shared_prefix(before.body, body))
+        start = before.ends[known - 1] if known else 0
+        same_size = shared_suffix(before.body, body, min(old_size, len(body)) - start)
+        rest = bisect_left(before.ends, old_size - same_size) + 1
+        old_stop = before.ends[rest - 1] if before.ends else 0
+        ends = before.ends[:known]
+        runs = between(before.runs, 0, start)
+        for end in seams(body, start, old_stop + grown):
+            join(runs, draft.place(body[start:end], self._chunks))
             ends.append(end)
-            runs.append(run)
             start = end
-        return Remembered(body, ends, runs, before.full)
+        ends += [end + grown for end in before.ends[rest:]]
+        for run in between(before.runs, old_stop, old_size):
+            join(runs, run)
+        return ends, tuple(runs)
 
-    def _recipe(self, entry: Remembered) -> Recipe:
-        runs = joined(entry.runs)
-        frame, index, base = entry.full
-        taken = next((i for i, (a, b) in enumerate(zip(base, runs, strict=False)) if a != b), min(len(base), len(runs)))
-        if taken > 1 and len(runs) - taken <= RUNS_BEFORE_FULL:
-            return Recipe(frame, index, taken, runs[taken:])
-        return Recipe(0, 0, 0, runs)
-
-    def _append(self, frame: bytes) -> None:
+    def _append(self, frames: bytearray) -> None:
+        if not frames:
+            return
+        self._dirty = True
         try:
-            write_all(self._fd, frame)
+            write_all(self._fd, bytes(frames))
+            self.size_bytes += len(frames)
         except OSError as error:
-            raise WriteFailed(f"{self.path.name}: {error.strerror}") from error
-        finally:
             # Half a frame is harmless, nothing refers to it; but the next one must know where it begins.
             self.size_bytes = os.fstat(self._fd).st_size
-        self._dirty = True
+            raise WriteFailed(f"{self.path.name}: {error.strerror}") from error
 
     def _learn(self, added: dict[bytes, Run]) -> None:
         if len(self._chunks) > MOST_CHUNKS:
@@ -266,15 +344,36 @@ class BodyWriter:
         os.close(self._fd)
 
 
-def joined(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Neighbours that lie next to each other in one frame become one run."""
-    out: list[Run] = []
-    for frame, start, length in runs:
-        if out and out[-1][0] == frame and out[-1][1] + out[-1][2] == start:
-            out[-1] = (frame, out[-1][1], out[-1][2] + length)
-        else:
-            out.append((frame, start, length))
-    return tuple(out)
+def shortest(runs: tuple[Run, ...], full: Full) -> Recipe:
+    frame, index, base = full
+    taken = next(compress(count(), map(ne, base, runs)), min(len(base), len(runs)))
+    if taken > 1 and len(runs) - taken <= RUNS_BEFORE_FULL:
+        return Recipe(frame, index, taken, runs[taken:])
+    return Recipe(0, 0, 0, runs)
+
+
+def join(runs: list[Run], run: Run) -> None:
+    """Append it; what lies next to the last one in the same frame makes that one longer."""
+    frame, start, length = run
+    if runs and runs[-1][0] == frame and runs[-1][1] + runs[-1][2] == start:
+        runs[-1] = (frame, runs[-1][1], runs[-1][2] + length)
+    else:
+        runs.append(run)
+
+
+def between(runs: Sequence[Run], start: int, stop: int) -> list[Run]:
+    """The runs of what stands from `start` to `stop` in the body that these runs make up."""
+    if start >= stop:
+        return []
+    ends = list(accumulate(map(itemgetter(2), runs)))
+    first, last = bisect_right(ends, start), bisect_left(ends, stop)
+    part = list(runs[first : last + 1])
+    frame, at, length = part[-1]
+    part[-1] = (frame, at, length - (ends[last] - stop))
+    frame, at, length = part[0]
+    skipped = start - (ends[first] - runs[first][2])
+    part[0] = (frame, at + skipped, length - skipped)
+    return part
 
 
 class BodyReader:

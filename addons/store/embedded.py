@@ -135,6 +135,9 @@ class Embedded:
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> Mapping[str, str]:
         return self._hot.bodies.put(trace, bodies)
 
+    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+        return self._hot.bodies.put_all(several)
+
     def append(self, batch: Sequence[Record]) -> Ack:
         try:
             if self._durability == "durable":

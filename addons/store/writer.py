@@ -50,7 +50,7 @@ class StoreSettings:
     queue_bytes: int = 64 << 20
     queue_items: int = 10_000
     group_items: int = 256
-    linger_s: float = 0.005
+    linger_s: float = 0.02
     """How long the first of a group waits for company."""
     retry_s: float = 1.0
     """Between attempts on a disk that refuses."""
@@ -95,6 +95,9 @@ type Question = Callable[[TraceBackend], None]
 class Backend(TraceBackend, BlobBackend, Protocol):
     """What the thread drives. Calls come from its thread only, one at a time."""
 
+    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+        """`put` for each, at once. Raises WriteFailed, and then none is stored."""
+
     def mark_open(self, begun: Sequence[Record]) -> None: ...
 
     def turn_day(self) -> None: ...
@@ -114,6 +117,8 @@ class TraceWriter:
         self._stats = Stats()
         self._progress = threading.Condition()
         self._closing = threading.Event()
+        self._hurry = threading.Event()
+        """Somebody waits, or the group is full: it gets no more company."""
         self._give_up_s = float("inf")
         self._ticked_s = float("-inf")
         self._complained_s = float("-inf")
@@ -154,11 +159,14 @@ class TraceWriter:
     def ask(self, question: Question) -> None:
         """Have it answered in its turn. Never blocks."""
         self._queue.put(question)
+        self._hurry.set()
 
     def _enqueue(self, item: Item) -> None:
         self._queued += 1
         self._bytes_in += item.weight_bytes
         self._queue.put(item)
+        if self._queued - self._settled == self._settings.group_items:
+            self._hurry.set()
 
     def stats(self) -> Stats:
         return replace(
@@ -173,6 +181,7 @@ class TraceWriter:
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was submitted before is stored (or counted as lost); False when that took too long."""
         wanted = self._queued
+        self._hurry.set()
         with self._progress:
             return self._progress.wait_for(lambda: self._settled >= wanted, timeout_s)
 
@@ -181,6 +190,7 @@ class TraceWriter:
         self._give_up_s = time.monotonic() + timeout_s
         self._closing.set()
         self._queue.put(None)
+        self._hurry.set()
         self._thread.join(timeout_s + self._settings.retry_s)
         return not self._thread.is_alive()
 
@@ -209,19 +219,20 @@ class TraceWriter:
 
     def _collect(self) -> tuple[list[Item], Question | None]:
         """The next group, empty when it is time for a tick or to end; and the question that came behind it."""
-        settings, group = self._settings, list[Item]()
-        wait_s, until_s = settings.tick_s, 0.0
-        while len(group) < settings.group_items:
-            try:
-                item = self._queue.get(timeout=wait_s)
-            except Empty:
-                break
-            if not isinstance(item, Item):
-                return group, item
-            until_s = until_s or time.monotonic() + settings.linger_s
-            group.append(item)
-            wait_s = max(0.0, until_s - time.monotonic())
-        return group, None
+        group = list[Item]()
+        try:
+            item = self._queue.get(timeout=self._settings.tick_s)
+            if isinstance(item, Item):
+                # One sleep for the whole group: to be woken for each item costs more than to store it.
+                self._hurry.wait(self._settings.linger_s)
+            self._hurry.clear()
+            while isinstance(item, Item):
+                group.append(item)
+                item = self._queue.get_nowait() if len(group) < self._settings.group_items else None
+        except Empty:
+            return group, None
+        self._hurry.set()  # what stands behind has waited already
+        return group, item
 
     def _settle(self, group: list[Item]) -> None:
         if group:
@@ -234,12 +245,10 @@ class TraceWriter:
         """Keep trying while the disk refuses: the queue is bounded, and sheds and counts meanwhile."""
         ended = [item for item in group if not item.begun]
         self._mark(group, ended)
-        records = [self._record(item) for item in ended]
+        records = list(map(record_of, ended, self._put(ended)))
         while records:
             try:
                 self._backend.append(records)
-            except TypeError:
-                records = [storable(record) for record in records]
             except WriteFailed as error:
                 self._failed(error)
                 if time.monotonic() >= self._give_up_s:
@@ -255,35 +264,23 @@ class TraceWriter:
         """Marks for those that did not end in this same group. One that the disk refuses is not worth a retry."""
         gone = {item.finished.document.get("id") for item in ended}
         begun = [item.finished.document for item in group if item.begun]
-        begun = [storable(document) for document in begun if document.get("id") not in gone]
+        begun = [fit(document) for document in begun if document.get("id") not in gone]
         if begun:
             try:
                 self._backend.mark_open(begun)
             except WriteFailed as error:
                 self._failed(error)
 
-    def _record(self, item: Item) -> Record:
-        document = dict(item.finished.document)
-        refs, missing = self._put(item)
-        if refs or missing:
-            document["bodies"] = refs
-        if missing:
-            document["bodies_shed"] = missing
-        return cast(Record, without_credentials(document))
-
-    def _put(self, item: Item) -> tuple[Mapping[str, str], tuple[str, ...]]:
-        """References, and the names of bodies that are not kept."""
-        bodies = item.finished.bodies
-        if not bodies:
-            return {}, item.shed
-        document = item.finished.document
-        conversation = str(document.get("thread_id") or document.get("trace_id") or document.get("key_hash") or "")
+    def _put(self, items: Sequence[Item]) -> list[Mapping[str, str] | None]:
+        """References of each one's bodies; None where the disk refuses them."""
         try:
-            return self._backend.put(conversation, bodies), item.shed
+            return list(self._backend.put_all([(conversation(item), item.finished.bodies) for item in items]))
         except WriteFailed as error:
             self._failed(error)
-            self._count(bodies_shed=len(bodies))
-            return {}, tuple(bodies)
+        if len(items) > 1:  # there may be room for some of them
+            return [refs for item in items for refs in self._put([item])]
+        self._count(bodies_shed=len(items[0].finished.bodies))
+        return [None]
 
     def _failed(self, error: Exception) -> None:
         now_s = time.monotonic()
@@ -323,6 +320,34 @@ class TraceWriter:
             log.warning("store: since start %d records refused, %d lost, %d bodies shed", *counts)
 
 
+def conversation(item: Item) -> str:
+    document = item.finished.document
+    return str(document.get("thread_id") or document.get("trace_id") or document.get("key_hash") or "")
+
+
+def record_of(item: Item, refs: Mapping[str, str] | None) -> Record:
+    """What is stored of it; `refs`: see _put."""
+    document = dict(item.finished.document)
+    missing = item.shed if refs is not None else tuple(item.finished.bodies)
+    if refs or missing:
+        document["bodies"] = refs or {}
+    if missing:
+        document["bodies_shed"] = list(missing)
+    return fit(document)
+
+
+def fit(record: Record) -> Record:
+    """The record as it may be stored: without credentials, and with what JSON cannot carry as text, so that it is not
+    lost."""
+    try:
+        text = orjson.dumps(record).decode().lower()
+    except TypeError:
+        kept = cast(Record, without_credentials(record))
+        return {readable(str(name)): as_text(value, DEEPEST) for name, value in kept.items()}
+    # To look through the text takes a tenth of the time of looking at each name.
+    return cast(Record, without_credentials(record)) if any(map(text.__contains__, CREDENTIALS)) else record
+
+
 def without_credentials(value: Json, depth: int = DEEPEST) -> Json:
     """Records are made without headers; should one get in, it stays out of the file."""
     match value:
@@ -335,16 +360,6 @@ def without_credentials(value: Json, depth: int = DEEPEST) -> Json:
             return [without_credentials(each, depth - 1) for each in value]
         case _:
             return value
-
-
-def storable(record: Record) -> Record:
-    """The record itself when JSON can carry it; a copy with the unfit values as text when not, so that it is not
-    lost."""
-    try:
-        orjson.dumps(record)
-    except TypeError:
-        return {readable(str(name)): as_text(value, DEEPEST) for name, value in record.items()}
-    return record
 
 
 def as_text(value: object, depth: int) -> Json:

@@ -1,15 +1,17 @@
 """Bodies come back byte for byte, whatever they are, and a conversation costs little more than its last turn."""
 
 import random
+import resource
 from collections.abc import Iterator
+from itertools import batched
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from axonhub.addons.store.backend import BodyUnavailable
+from axonhub.addons.store.backend import BodyUnavailable, WriteFailed
 from axonhub.addons.store.bodies import BodyReader, BodyWriter, read_place, read_varints, varints
-from axonhub.transformers.repetition import shared_prefix
+from axonhub.transformers.repetition import shared_prefix, shared_suffix
 from tests.store.traffic import conversation
 
 type Stored = list[tuple[dict[str, str], dict[str, bytes]]]
@@ -72,6 +74,76 @@ def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, bodies: l
     assert read_all(path, stored) == bodies_of(stored)
 
 
+PIECES = st.lists(
+    st.sampled_from(
+        (
+            b'{"role":"user","content":"' + b"q" * 150 + b'"}',
+            b'{"type":"text","text":"' + b"t" * 40 + b'"}',
+            b'{"name":"tool","description":"' + b"d" * 1200 + b'"}',
+            b',"cache_control":{"type":"ephemeral"}',
+            b'data: {"type":"delta"}\n\n' * 9,
+            b"event: x\n",
+            b"\xff",
+        )
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@st.composite
+def related(draw: st.DrawFn) -> list[bytes]:
+    """Bodies of which each begins and ends like one before it, and differs between."""
+    bodies = [draw(PIECES)]
+    for _ in range(draw(st.integers(1, 7))):
+        before = draw(st.sampled_from(bodies))
+        first, last = draw(st.integers(0, len(before))), draw(st.integers(0, len(before)))
+        bodies.append(before[:first] + draw(PIECES | st.binary(max_size=9)) + before[last:])
+    return bodies
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    bodies=related(),
+    conversations=st.integers(1, 3),
+    together=st.integers(1, 4),
+    memory_bytes=st.sampled_from((0, 4000, 1 << 20)),
+)
+def test_bodies_that_begin_and_end_alike_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    bodies: list[bytes],
+    conversations: int,
+    together: int,
+    memory_bytes: int,
+) -> None:
+    path, stored = tmp_path_factory.mktemp("bodies") / "pack", []
+    writer = BodyWriter(path, "p", memory_bytes)
+    puts = [(str(number % conversations), {"b": body, "again": body}) for number, body in enumerate(bodies)]
+    for several in batched(puts, together):
+        stored += [(refs, put) for refs, (_, put) in zip(writer.put_all(several), several, strict=True)]
+    writer.close()
+
+    assert read_all(path, stored) == bodies_of(stored)
+
+
+def test_changed_middle_costs_what_it_holds(tmp_path: Path) -> None:
+    """Clients put tools and system text behind the messages, so what is new stands in the middle."""
+    dice = random.Random(1)
+    blocks = [b'{"type":"text","text":"%b"}' % dice.randbytes(300).hex().encode() for _ in range(400)]
+    writer = BodyWriter(tmp_path / "pack", "p", 1 << 20)
+    writer.put("t", {"request": b",".join(blocks)})
+    stored = []
+    for number in range(20):
+        before = writer.size_bytes
+        blocks.insert(200 + number, b'{"type":"text","text":"%b"}' % dice.randbytes(100).hex().encode())
+        bodies = {"request": b",".join(blocks)}
+        stored.append((writer.put("t", bodies), bodies))
+
+        assert writer.size_bytes - before < 400
+    writer.close()
+
+    assert read_all(tmp_path / "pack", stored) == bodies_of(stored)
+
+
 def test_200_growing_requests_shrink_a_hundredfold(tmp_path: Path) -> None:
     writer, raw, stored = BodyWriter(tmp_path / "pack", "p", 32 << 20), 0, []
     for bodies in conversation(1, 200):
@@ -92,6 +164,41 @@ def test_same_body_twice_costs_a_reference(tmp_path: Path) -> None:
     writer.put("another conversation", {"request": body, "attempt-1-request": body})
 
     assert writer.size_bytes - before < 100
+
+
+def test_bodies_put_together_are_one_frame_until_it_is_large(tmp_path: Path) -> None:
+    path, dice = tmp_path / "pack", random.Random(1)
+    small = [("t", {"request": dice.randbytes(2000)}) for _ in range(20)]
+    large = [("t", {"request": dice.randbytes(200_000), "response": b""}) for _ in range(4)]
+    writer = BodyWriter(path, "p", 1 << 20)
+    refs = writer.put_all([*small, *large, ("t", {})])
+    writer.close()
+
+    frames = [read_place(each["request"]).frame for each in refs if each]
+    assert len(set(frames[:20])) == 1
+    assert [len(set(frames[20:])), frames == sorted(frames)] == [2, True]
+    assert read_all(path, [(each, put) for each, (_, put) in zip(refs, [*small, *large, ("t", {})], strict=True)]) == [
+        put for _, put in [*small, *large, ("t", {})]
+    ]
+
+
+def test_what_did_not_fit_on_the_disk_is_not_referred_to(tmp_path: Path) -> None:
+    path, dice = tmp_path / "pack", random.Random(1)
+    bodies = {"request": dice.randbytes(5000)}
+    more = {"request": bodies["request"] + dice.randbytes(5000)}
+    writer = BodyWriter(path, "p", 1 << 20)
+    stored = [(writer.put("t", bodies), bodies)]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (writer.size_bytes + 1000, limits[1]))
+    try:
+        with pytest.raises(WriteFailed):
+            writer.put_all([("t", more), ("u", more)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    stored += [(writer.put("t", more), more)]
+    writer.close()
+
+    assert read_all(path, stored) == bodies_of(stored)
 
 
 def test_damaged_frame_costs_only_the_bodies_that_use_it(tmp_path: Path) -> None:
@@ -139,6 +246,25 @@ def test_shared_prefix_of_large_bodies_ends_at_the_first_difference() -> None:
     for at in (0, 1, 65_535, 65_536, 65_537, 131_072, 299_999):
         new = old[:at] + bytes([old[at] ^ 1]) + old[at + 1 :]
         assert shared_prefix(old, new) == at
+
+
+@given(st.binary(max_size=50), st.binary(max_size=50), st.binary(max_size=50), st.integers(0, 150))
+def test_shared_suffix_is_what_both_end_with(common: bytes, old: bytes, new: bytes, most: int) -> None:
+    old, new = old + common, new + common
+    most = min(most, len(old), len(new))
+    length = shared_suffix(old, new, most)
+
+    assert min(len(common), most) <= length <= most
+    assert old[len(old) - length :] == new[len(new) - length :]
+    assert length == most or old[-1 - length] != new[-1 - length]
+
+
+def test_shared_suffix_of_large_bodies_begins_behind_the_last_difference() -> None:
+    old = random.Random(1).randbytes(300_000)
+    for at in (0, 1, 65_535, 65_536, 65_537, 131_072, 299_999):
+        place = len(old) - 1 - at
+        new = old[:place] + bytes([old[place] ^ 1]) + old[place + 1 :]
+        assert shared_suffix(old, new, len(old)) == at
 
 
 @given(st.lists(st.integers(0, 2**40)))

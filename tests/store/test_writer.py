@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from axonhub.addons.store.backend import Ack, Dropped, Filter, Finished, Record, SyncFailed, WriteFailed
 from axonhub.addons.store.embedded import Limits
 from axonhub.addons.store.reader import TraceReader
-from axonhub.addons.store.writer import StoreSettings, TraceWriter
+from axonhub.addons.store.writer import CREDENTIALS, StoreSettings, TraceWriter, fit
 from tests.store.traffic import START_S
 
 MB = 1 << 20
@@ -44,6 +45,9 @@ class FakeDisk:
 
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> Mapping[str, str]:
         return {name: f"{trace}:{len(body)}" for name, body in bodies.items()}
+
+    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+        return [self.put(trace, bodies) for trace, bodies in several]
 
     def mark_open(self, begun: Sequence[Record]) -> None:
         self.marks += begun
@@ -124,6 +128,8 @@ def test_event_loop_turns_while_the_disk_stands_still(start: Callable[..., Trace
     disk = FakeDisk()
     writer = start(disk)
     disk.gate.clear()
+    writer.submit(finished(0))
+    assert disk.waiting.wait(10)
 
     async def serve() -> int:
         turns = 0
@@ -258,13 +264,34 @@ def test_no_credential_reaches_the_disk(tmp_path: Path) -> None:
     assert secret.encode() not in everything and b"event-stream" in everything
 
 
+NAMES = st.sampled_from((*CREDENTIALS, "Authorization", "X-API-KEY", "coo\u212aie", "key_name", "status"))
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text() | NAMES,
+    lambda inner: st.dictionaries(NAMES | st.text(), inner) | st.lists(inner) | st.lists(inner).map(tuple),
+)
+
+
+@given(st.dictionaries(NAMES, VALUES))
+def test_what_is_fit_to_be_stored_has_no_credential_and_is_json(record: dict[str, Any]) -> None:
+    def names(value: Any) -> Iterator[tuple[str, object]]:
+        if isinstance(value, dict):
+            yield from value.items()
+        for each in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+            yield from names(each)
+
+    stored = json.loads(json.dumps(fit(record)))
+
+    assert record.keys() == stored.keys()
+    assert {"[removed]"} >= {value for name, value in names(stored) if name.lower() in CREDENTIALS}
+
+
 FILL_THE_DISK = """
 import json, logging, random, resource, sys
 import tests.conftest
 from pathlib import Path
 from axonhub.addons.store.backend import Filter, Finished
 from axonhub.addons.store.reader import TraceReader
-from axonhub.addons.store.writer import StoreSettings, TraceWriter
+from axonhub.addons.store.writer import CREDENTIALS, StoreSettings, TraceWriter, fit
 logging.disable()
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
 writer = TraceWriter.open(StoreSettings(Path(sys.argv[1]), retry_s=0.01, queue_items=100))
@@ -365,3 +392,78 @@ def test_a_question_that_fails_costs_no_record(start: Callable[..., TraceWriter]
     assert writer.close(10)
     assert [each["id"] for each in disk.records] == ["a"]
     assert (writer.stats().lost, writer.stats().crashes) == (0, 1)
+
+
+@pytest.mark.parametrize("group_items", [1, 7, 256])
+def test_who_waits_does_not_wait_for_company_of_the_last(start: Callable[..., TraceWriter], group_items: int) -> None:
+    disk, answers = FakeDisk(), list[int]()
+    writer = start(disk, linger_s=3600, group_items=group_items)
+    for number in range(30):
+        writer.submit(finished(number))
+    assert writer.flush(10)
+    writer.submit(finished(30))
+    answered = threading.Event()
+    writer.ask(lambda store: (answers.append(len(disk.records)), answered.set()))
+    assert answered.wait(10)
+    writer.submit(finished(31))
+
+    assert writer.close(10)
+    assert answers == [31]
+    assert ids(disk.records) == [f"req_{number}" for number in range(32)]
+
+
+def test_items_that_come_one_by_one_are_stored_together(start: Callable[..., TraceWriter]) -> None:
+    disk, groups = FakeDisk(), list[int]()
+    writer = start(disk, linger_s=3600)
+    append = disk.append
+    disk.append = lambda batch: (groups.append(len(batch)), append(batch))[1]  # type: ignore[method-assign]
+    for number in range(20):
+        writer.submit(finished(number))
+
+    assert writer.flush(10)
+    assert groups == [20]
+
+
+def test_what_stands_behind_a_question_does_not_wait_for_company(start: Callable[..., TraceWriter]) -> None:
+    disk = FakeDisk()
+    writer = start(disk, linger_s=3600)
+    disk.gate.clear()
+    writer.submit(finished(0))
+    writer.ask(lambda store: None)
+    assert disk.waiting.wait(10)
+    writer.submit(finished(1))
+    writer.ask(lambda store: None)
+    writer.submit(finished(2))
+    disk.gate.set()
+
+    assert writer.flush(10)
+    assert ids(disk.records) == ["req_0", "req_1", "req_2"]
+
+
+def test_a_full_group_does_not_wait_for_company(start: Callable[..., TraceWriter]) -> None:
+    disk = FakeDisk()
+    writer = start(disk, linger_s=3600, group_items=5)
+    for number in range(5):
+        writer.submit(finished(number))
+
+    assert disk.waiting.wait(10)
+
+
+def test_disk_without_room_for_all_bodies_of_a_group_gets_those_that_fit(start: Callable[..., TraceWriter]) -> None:
+    disk = FakeDisk()
+
+    def put_all(several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+        if sum(len(body) for _, bodies in several for body in bodies.values()) > 1000:
+            raise WriteFailed("no space")
+        return [disk.put(trace, bodies) for trace, bodies in several]
+
+    disk.put_all = put_all  # type: ignore[method-assign]
+    writer = start(disk, linger_s=3600)
+    for number, size in enumerate((600, 2000, 0, 700)):
+        writer.submit(finished(number, size))
+
+    assert writer.flush(10)
+    assert ids(disk.records) == ["req_0", "req_1", "req_2", "req_3"]
+    assert [each.get("bodies") for each in disk.records] == [{"request": "t:600"}, {}, None, {"request": "t:700"}]
+    assert [each.get("bodies_shed") for each in disk.records] == [None, ["request"], None, None]
+    assert writer.stats().bodies_shed == 1
