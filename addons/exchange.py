@@ -211,6 +211,11 @@ class Exchange:
         return self.api_key.name if self.api_key else ""
 
     @property
+    def conversation(self) -> tuple[str, str, str]:
+        """Requests of one are likely to repeat each other; until the body is read, as far as the headers tell."""
+        return self.owner, self.trace.thread_id or self.trace.trace_id, self.trace.agent_id
+
+    @property
     def json_array(self) -> bool:
         """Does the client of a protocol that streams by path want one JSON array instead of events?"""
         return self.address.stream is True and "alt=sse" not in self.query.split("&")

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Hashable
 
 import orjson
 from mitmproxy import http
@@ -23,16 +24,20 @@ from axonhub.addons.routes import claim, inside, is_admin, nearest
 from axonhub.addons.settings import Settings
 from axonhub.addons.trace_ids import trace_ids
 from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.reparse import Reparsing, reparsed
 
 logger = logging.getLogger(__name__)
 
 _THREAD_BYTES = 1024 * 1024
 """Bodies from this size on are parsed in a thread: the loop serves others meanwhile."""
 
+_BEGINNING_BYTES = 256
+
 
 class Inbound:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._reparsing = Reparsing()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if flow.response or passes_by(flow):
@@ -63,7 +68,7 @@ class Inbound:
         if flow.request.method in ("GET", "HEAD"):
             return
         try:
-            await _read(exchange, flow.request)
+            await self._read(exchange, flow.request)
         except GatewayError as error:
             refuse(flow, exchange, error)
 
@@ -73,7 +78,37 @@ class Inbound:
         if path != exchange.path:
             exchange.address = claim(flow.request.method, path, by_name(flow.request.headers.fields))
         exchange.path, exchange.request = path, None
-        await _read(exchange, flow.request)
+        await self._read(exchange, flow.request)
+
+    async def _read(self, exchange: Exchange, request: http.Request) -> None:
+        """Fills the Exchange from the body. GatewayError."""
+        limit = exchange.config.server.max_request_body_bytes
+        exchange.client_headers = request.headers.fields
+        exchange.query = request.path.partition("?")[2]
+        exchange.body = decoded(request.raw_content or b"", request.headers.get("content-encoding", ""), limit)
+        exchange.document = await self._document(exchange)
+        model = exchange.address.model or exchange.document.get("model")
+        if not isinstance(model, str) or not model:
+            raise BadRequest("model: a non-empty string is needed")
+        exchange.asked_model = model.removeprefix("models/")
+        stream = exchange.address.stream
+        exchange.stream = exchange.document.get("stream") is True if stream is None else stream
+        if not exchange.trace.trace_id:
+            headers = by_name(exchange.client_headers)
+            exchange.trace = trace_ids(exchange.config.server.trace, headers, exchange.document)
+
+    async def _document(self, exchange: Exchange) -> JsonObject:
+        body, conversation = exchange.body, _conversation_of(exchange)
+        before = self._reparsing.last(conversation)
+        try:
+            at_once = len(body) < _THREAD_BYTES
+            parsed = reparsed(before, body) if at_once else await asyncio.to_thread(reparsed, before, body)
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(f"The body is not valid JSON: {error}") from error
+        if not isinstance(parsed.document, dict):
+            raise BadRequest("The body must be a JSON object.")
+        self._reparsing.keep(conversation, parsed)
+        return parsed.document
 
     def _health(self) -> http.Response:
         return json_answer(200, {"status": "ok", "state": self._settings.state_digest})
@@ -97,6 +132,12 @@ class BodyLimit:
 _PUBLIC = frozenset((("HEAD", "/"), ("HEAD", "/anthropic"), ("GET", "/health"), ("HEAD", "/health")))
 
 
+def _conversation_of(exchange: Exchange) -> Hashable:
+    """What the headers say; where they say nothing, how the body begins is better than its owner alone."""
+    trace = exchange.trace
+    return exchange.conversation, b"" if trace.thread_id or trace.trace_id else exchange.body[:_BEGINNING_BYTES]
+
+
 def too_large(config: Config) -> TooLarge:
     return TooLarge(f"The body is larger than {config.server.max_request_body_bytes} bytes.")
 
@@ -110,33 +151,3 @@ def refuse_headers(first_line: bytes) -> bytes:
     content = answer.content or b""
     head = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(content)}\r\nconnection: close\r\n\r\n".encode() + content
-
-
-async def _read(exchange: Exchange, request: http.Request) -> None:
-    """Fills the Exchange from the body. GatewayError."""
-    limit = exchange.config.server.max_request_body_bytes
-    exchange.client_headers = request.headers.fields
-    exchange.query = request.path.partition("?")[2]
-    exchange.body = decoded(request.raw_content or b"", request.headers.get("content-encoding", ""), limit)
-    if len(exchange.body) < _THREAD_BYTES:
-        exchange.document = parsed(exchange.body)
-    else:
-        exchange.document = await asyncio.to_thread(parsed, exchange.body)
-    model = exchange.address.model or exchange.document.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("model: a non-empty string is needed")
-    exchange.asked_model = model.removeprefix("models/")
-    stream = exchange.address.stream
-    exchange.stream = exchange.document.get("stream") is True if stream is None else stream
-    if not exchange.trace.trace_id:
-        exchange.trace = trace_ids(exchange.config.server.trace, by_name(exchange.client_headers), exchange.document)
-
-
-def parsed(body: bytes) -> JsonObject:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not valid JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return document

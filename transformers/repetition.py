@@ -16,14 +16,27 @@ _BETWEEN = b' \t\r\n:"'
 
 
 def shared_prefix(old: bytes, new: bytes) -> int:
-    """How many bytes both begin with. Slices are compared by memcmp; a loop over bytes would cost 50 times as much."""
-    low, most = 0, min(len(old), len(new))
-    while low < most and new.startswith(old[low : low + COMPARE_BYTES], low) and low + COMPARE_BYTES <= most:
+    """How many bytes both begin with."""
+    return _alike(min(len(old), len(new)), lambda low, high: new.startswith(old[low:high], low))
+
+
+def shared_suffix(old: bytes, new: bytes, most: int) -> int:
+    """How many bytes both end with, of the last `most`."""
+    return _alike(most, lambda low, high: new.endswith(old[len(old) - high : len(old) - low], 0, len(new) - low))
+
+
+def _alike(most: int, same: Callable[[int, int], bool]) -> int:
+    """How many of `most` bytes are the same, by a comparison from one number of them to another.
+
+    Slices are compared by memcmp; a loop over bytes would cost 50 times as much.
+    """
+    low = 0
+    while low + COMPARE_BYTES <= most and same(low, low + COMPARE_BYTES):
         low += COMPARE_BYTES
     high = min(low + COMPARE_BYTES, most)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if new.startswith(old[low:middle], low) else (low, middle - 1)
+        low, high = (middle, high) if same(low, middle) else (low, middle - 1)
     return low
 
 
