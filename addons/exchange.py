@@ -142,6 +142,8 @@ class Exchange:
     api_key: ApiKey | None = None
     profile: Profile | None = None
     trace: TraceIds = TraceIds()
+    session: str = ""
+    """The client's own name for what it is at, in a header, whether or not that makes a trace."""
     pin: Pin | None = None
     """None for all requests from outside."""
     observed: bool = False
@@ -213,7 +215,7 @@ class Exchange:
     @property
     def conversation(self) -> tuple[str, str, str]:
         """Requests of one are likely to repeat each other; until the body is read, as far as the headers tell."""
-        return self.owner, self.trace.thread_id or self.trace.trace_id, self.trace.agent_id
+        return self.owner, self.trace.thread_id or self.trace.trace_id or self.session, self.trace.agent_id
 
     @property
     def json_array(self) -> bool:

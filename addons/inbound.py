@@ -22,7 +22,7 @@ from axonhub.addons.exchange import Exchange, exchange_of, open_exchange
 from axonhub.addons.header_fields import by_name
 from axonhub.addons.routes import claim, inside, is_admin, nearest
 from axonhub.addons.settings import Settings
-from axonhub.addons.trace_ids import trace_ids
+from axonhub.addons.trace_ids import session_told, trace_ids
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.reparse import Reparsing, reparsed
 
@@ -58,7 +58,7 @@ class Inbound:
             return
         config = self._settings.config
         exchange = Exchange(request_id, time.time(), config, address, path)
-        exchange.trace = trace_ids(config.server.trace, headers, {})
+        exchange.trace, exchange.session = trace_ids(config.server.trace, headers, {}), session_told(headers)
         open_exchange(flow, exchange)
 
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -134,8 +134,8 @@ _PUBLIC = frozenset((("HEAD", "/"), ("HEAD", "/anthropic"), ("GET", "/health"), 
 
 def _conversation_of(exchange: Exchange) -> Hashable:
     """What the headers say; where they say nothing, how the body begins is better than its owner alone."""
-    trace = exchange.trace
-    return exchange.conversation, b"" if trace.thread_id or trace.trace_id else exchange.body[:_BEGINNING_BYTES]
+    owner, told, agent = exchange.conversation
+    return exchange.address.protocol.name, owner, told or exchange.body[:_BEGINNING_BYTES], agent
 
 
 def too_large(config: Config) -> TooLarge:
