@@ -21,6 +21,7 @@ from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Loss, Operation, Undo, WireProtocol
+from axonhub.transformers.readings import Readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,8 @@ class Exchange:
     """What the client really sent, where a person changed it before it went on; `body` is then the changed one."""
     document: JsonObject = field(default_factory=dict)
     """The body, parsed once; never changed."""
+    readings: Readings = field(default_factory=Readings)
+    """Of its values."""
     request: Request | None = None
     """See `hub_request`."""
     asked_model: str = ""
@@ -225,7 +228,9 @@ class Exchange:
     def hub_request(self) -> Request:
         """The hub's reading of the client's body, made once. ProtocolError."""
         if self.request is None:
-            self.request = self.address.protocol.read_request(self.document, self.asked_model, self.stream)
+            self.request = self.address.protocol.read_request(
+                self.document, self.asked_model, self.stream, self.readings
+            )
         return self.request
 
     @property

@@ -23,8 +23,7 @@ from axonhub.addons.header_fields import by_name
 from axonhub.addons.routes import claim, inside, is_admin, nearest
 from axonhub.addons.settings import Settings
 from axonhub.addons.trace_ids import session_told, trace_ids
-from axonhub.transformers.json_types import JsonObject
-from axonhub.transformers.reparse import Reparsing, reparsed
+from axonhub.transformers.reparse import Parsed, Reparsing, reparsed
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +85,10 @@ class Inbound:
         exchange.client_headers = request.headers.fields
         exchange.query = request.path.partition("?")[2]
         exchange.body = decoded(request.raw_content or b"", request.headers.get("content-encoding", ""), limit)
-        exchange.document = await self._document(exchange)
+        parsed = await self._parsed(exchange)
+        if not isinstance(parsed.document, dict):
+            raise BadRequest("The body must be a JSON object.")
+        exchange.document, exchange.readings = parsed.document, parsed.readings
         model = exchange.address.model or exchange.document.get("model")
         if not isinstance(model, str) or not model:
             raise BadRequest("model: a non-empty string is needed")
@@ -97,7 +99,7 @@ class Inbound:
             headers = by_name(exchange.client_headers)
             exchange.trace = trace_ids(exchange.config.server.trace, headers, exchange.document)
 
-    async def _document(self, exchange: Exchange) -> JsonObject:
+    async def _parsed(self, exchange: Exchange) -> Parsed:
         body, conversation = exchange.body, _conversation_of(exchange)
         before = self._reparsing.last(conversation)
         try:
@@ -105,10 +107,8 @@ class Inbound:
             parsed = reparsed(before, body) if at_once else await asyncio.to_thread(reparsed, before, body)
         except orjson.JSONDecodeError as error:
             raise BadRequest(f"The body is not valid JSON: {error}") from error
-        if not isinstance(parsed.document, dict):
-            raise BadRequest("The body must be a JSON object.")
         self._reparsing.keep(conversation, parsed)
-        return parsed.document
+        return parsed
 
     def _health(self) -> http.Response:
         return json_answer(200, {"status": "ok", "state": self._settings.state_digest})

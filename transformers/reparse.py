@@ -20,6 +20,7 @@ from typing import NamedTuple
 import orjson
 
 from axonhub.transformers.json_types import Json
+from axonhub.transformers.readings import Readings
 from axonhub.transformers.repetition import SMALLEST_BYTES, shared_prefix, shared_suffix
 
 _MOST_VALUES = 4096
@@ -42,8 +43,10 @@ class Member(NamedTuple):
 class Parsed(NamedTuple):
     body: bytes
     document: Json
-    members: tuple[Member, ...] = ()
+    members: tuple[Member, ...]
     """Of the document; (): nothing of it can be used for another body."""
+    readings: Readings
+    """Of the document."""
 
 
 class _Side(NamedTuple):
@@ -86,12 +89,11 @@ def reparsed(before: Parsed | None, body: bytes) -> Parsed:
     """`before` may be of any body; best it is the last of the same conversation. Both documents share values, so
     neither may be changed. orjson.JSONDecodeError."""
     if before and before.members:
-        if before.body == body:
-            return before
-        if members := _members_like(before, body):
-            return Parsed(body, {each.key: each.value for each in members}, members)
+        members = before.members if before.body == body else _members_like(before, body)
+        if members:
+            return Parsed(body, {each.key: each.value for each in members}, members, Readings(before.readings))
     document = orjson.loads(body)
-    return Parsed(body, document, () if len(body) < SMALLEST_BYTES else _members(body, document))
+    return Parsed(body, document, () if len(body) < SMALLEST_BYTES else _members(body, document), Readings())
 
 
 # -- what is as before
