@@ -20,6 +20,7 @@ from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Loss, Operation, Undo, WireProtocol
+from axonhub.transformers.readings import Readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,8 @@ class Exchange:
     api_key: ApiKey | None = None
     profile: Profile | None = None
     trace: TraceIds = TraceIds()
+    session: str = ""
+    """The client's own name for what it is at, in a header, whether or not that makes a trace."""
     pin: Pin | None = None
     """None for all requests from outside."""
     observed: bool = False
@@ -155,6 +158,8 @@ class Exchange:
     """What the client really sent, where a person changed it before it went on; `body` is then the changed one."""
     document: JsonObject = field(default_factory=dict)
     """The body, parsed once; never changed."""
+    readings: Readings = field(default_factory=Readings)
+    """Of its values."""
     request: Request | None = None
     """See `hub_request`."""
     asked_model: str = ""
@@ -210,6 +215,11 @@ class Exchange:
         return self.api_key.name if self.api_key else ""
 
     @property
+    def conversation(self) -> tuple[str, str, str]:
+        """Requests of one are likely to repeat each other; until the body is read, as far as the headers tell."""
+        return self.owner, self.trace.thread_id or self.trace.trace_id or self.session, self.trace.agent_id
+
+    @property
     def json_array(self) -> bool:
         """Does the client of a protocol that streams by path want one JSON array instead of events?"""
         return self.address.stream is True and "alt=sse" not in self.query.split("&")
@@ -217,7 +227,9 @@ class Exchange:
     def hub_request(self) -> Request:
         """The hub's reading of the client's body, made once. ProtocolError."""
         if self.request is None:
-            self.request = self.address.protocol.read_request(self.document, self.asked_model, self.stream)
+            self.request = self.address.protocol.read_request(
+                self.document, self.asked_model, self.stream, self.readings
+            )
         return self.request
 
     @property

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 
 import orjson
 from mitmproxy import http
@@ -22,19 +22,22 @@ from axonhub.addons.exchange import Exchange, exchange_of, open_exchange
 from axonhub.addons.header_fields import by_name
 from axonhub.addons.routes import claim, inside, is_admin, nearest
 from axonhub.addons.settings import Settings
-from axonhub.addons.trace_ids import trace_ids, with_body
-from axonhub.transformers.json_types import JsonObject
+from axonhub.addons.trace_ids import session_told, trace_ids, with_body
 from axonhub.transformers.registry import discovered
+from axonhub.transformers.reparse import Parsed, Reparsing, reparsed
 
 logger = logging.getLogger(__name__)
 
 _THREAD_BYTES = 1024 * 1024
 """Bodies from this size on are parsed in a thread: the loop serves others meanwhile."""
 
+_BEGINNING_BYTES = 256
+
 
 class Inbound:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._reparsing = Reparsing()
 
     def running(self) -> None:
         discovered()  # imported now, not within a request
@@ -58,7 +61,7 @@ class Inbound:
             return
         config = self._settings.config
         exchange = Exchange(request_id, time.time(), config, address, path)
-        exchange.trace = trace_ids(config.server.trace, headers, {})
+        exchange.trace, exchange.session = trace_ids(config.server.trace, headers, {}), session_told(headers)
         open_exchange(flow, exchange)
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -69,8 +72,8 @@ class Inbound:
         try:
             _open(exchange, flow.request)
             if len(exchange.body) >= _THREAD_BYTES:
-                return _read_later(flow, exchange)
-            _read(exchange, parsed(exchange.body))
+                return self._read_later(flow, exchange)
+            self._read(exchange)
         except GatewayError as error:
             refuse(flow, exchange, error)
         return None
@@ -82,7 +85,40 @@ class Inbound:
             exchange.address = claim(flow.request.method, path, by_name(flow.request.headers.fields))
         exchange.path, exchange.request = path, None
         _open(exchange, flow.request)
-        _read(exchange, await asyncio.to_thread(parsed, exchange.body))
+        await self._read_aside(exchange)
+
+    def _read(self, exchange: Exchange) -> None:
+        """BadRequest."""
+        conversation = _conversation_of(exchange)
+        self._take(exchange, conversation, _parsed(self._reparsing.last(conversation), exchange.body))
+
+    async def _read_aside(self, exchange: Exchange) -> None:
+        """The same in a thread. BadRequest."""
+        conversation = _conversation_of(exchange)
+        before = self._reparsing.last(conversation)
+        self._take(exchange, conversation, await asyncio.to_thread(_parsed, before, exchange.body))
+
+    async def _read_later(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        try:
+            await self._read_aside(exchange)
+        except GatewayError as error:
+            refuse(flow, exchange, error)
+
+    def _take(self, exchange: Exchange, conversation: Hashable, parsed: Parsed) -> None:
+        """Fills the exchange from its body. BadRequest."""
+        self._reparsing.keep(conversation, parsed)
+        document = parsed.document
+        if not isinstance(document, dict):
+            raise BadRequest("The body must be a JSON object.")
+        exchange.document, exchange.readings = document, parsed.readings
+        model = exchange.address.model or document.get("model")
+        if not isinstance(model, str) or not model:
+            raise BadRequest("model: a non-empty string is needed")
+        exchange.asked_model = model.removeprefix("models/")
+        stream = exchange.address.stream
+        exchange.stream = document.get("stream") is True if stream is None else stream
+        if not exchange.trace.trace_id:
+            exchange.trace = with_body(exchange.config.server.trace, exchange.trace, document)
 
     def _health(self) -> http.Response:
         return json_answer(200, {"status": "ok", "state": self._settings.state_digest})
@@ -104,6 +140,12 @@ class BodyLimit:
 
 
 _PUBLIC = frozenset((("HEAD", "/"), ("HEAD", "/anthropic"), ("GET", "/health"), ("HEAD", "/health")))
+
+
+def _conversation_of(exchange: Exchange) -> Hashable:
+    """What the headers say; where they say nothing, how the body begins is better than its owner alone."""
+    owner, told, agent = exchange.conversation
+    return exchange.address.protocol.name, owner, told or exchange.body[:_BEGINNING_BYTES], agent
 
 
 def too_large(config: Config) -> TooLarge:
@@ -129,31 +171,9 @@ def _open(exchange: Exchange, request: http.Request) -> None:
     exchange.body = decoded(request.raw_content or b"", request.headers.get("content-encoding", ""), limit)
 
 
-async def _read_later(flow: http.HTTPFlow, exchange: Exchange) -> None:
+def _parsed(before: Parsed | None, body: bytes) -> Parsed:
+    """BadRequest."""
     try:
-        _read(exchange, await asyncio.to_thread(parsed, exchange.body))
-    except GatewayError as error:
-        refuse(flow, exchange, error)
-
-
-def _read(exchange: Exchange, document: JsonObject) -> None:
-    """Fills the Exchange from the body. BadRequest."""
-    exchange.document = document
-    model = exchange.address.model or exchange.document.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("model: a non-empty string is needed")
-    exchange.asked_model = model.removeprefix("models/")
-    stream = exchange.address.stream
-    exchange.stream = exchange.document.get("stream") is True if stream is None else stream
-    if not exchange.trace.trace_id:
-        exchange.trace = with_body(exchange.config.server.trace, exchange.trace, document)
-
-
-def parsed(body: bytes) -> JsonObject:
-    try:
-        document = orjson.loads(body)
+        return reparsed(before, body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not valid JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return document

@@ -127,13 +127,13 @@ class Outbound:
         """
         if not dialect.billing_block and BILLING_MARK in exchange.body:
             return False
-        return not self._carriers.holds(_conversation_of(exchange), exchange.body)
+        return not self._carriers.holds(exchange.conversation, exchange.body)
 
     def _rename(self, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
         """The client's bytes with the model's name that the provider knows."""
         body = exchange.body
         if not exchange.address.model:
-            again = self._models.holds(_conversation_of(exchange), body)
+            again = self._models.holds(exchange.conversation, body)
             body = replace_string(body, "model", attempt.candidate.model, may_come_again=again)
         attempt.renamed_body = body
         attempt.request_body = _asking_usage(body, exchange, attempt, kind)
@@ -251,10 +251,6 @@ async def _count(flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate |
 
 def _names_model_again(body: bytes, start: int) -> bool:
     return may_come_again(body, "model", start)
-
-
-def _conversation_of(exchange: Exchange) -> tuple[str, str, str]:
-    return exchange.owner, exchange.trace.thread_id or exchange.trace.trace_id, exchange.trace.agent_id
 
 
 def _convert(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: SignatureMemory) -> None:

@@ -76,6 +76,11 @@ def _session_of_json(text: str) -> str:
     return _clean(value.get("session_id")) if isinstance(value, dict) else ""
 
 
+def session_told(headers: Mapping[str, str]) -> str:
+    """The client's own name for what it is at, whether or not that makes a trace here; "" where it tells none."""
+    return claude_code_session(headers, {}) or codex_session(headers, {})
+
+
 def codex_session(headers: Mapping[str, str], document: JsonObject) -> str:
     for name in _CODEX_HEADERS:
         if found := _clean(headers.get(name, "")):

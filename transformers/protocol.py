@@ -21,6 +21,7 @@ from axonhub.transformers.hub.requests import Request, ToolReference
 from axonhub.transformers.hub.responses import Response
 from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.readings import Readings
 from axonhub.transformers.sse import SseEvent
 
 type Told = Literal["pause", "stop_sequence", "logprobs", "document_citations", "cache_writes"]
@@ -211,8 +212,13 @@ class WireProtocol(Contract):
         """None: this protocol has no such operation."""
         ...
 
-    def read_request(self, body: JsonObject, model: str | None = None, stream: bool | None = None) -> Request:
-        """`model` and `stream` override the body where the protocol keeps them in the path. Unreadable, Unsupported."""
+    def read_request(
+        self, body: JsonObject, model: str | None = None, stream: bool | None = None, readings: Readings | None = None
+    ) -> Request:
+        """`model` and `stream` override the body where the protocol keeps them in the path. Unreadable, Unsupported.
+
+        `readings`: those of the same body, for the protocols that use them.
+        """
         ...
 
     def write_request(self, request: Request, dialect: Dialect) -> Written:

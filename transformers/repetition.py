@@ -16,27 +16,29 @@ _BETWEEN = b' \t\r\n:"'
 
 
 def shared_prefix(old: bytes, new: bytes) -> int:
-    """How many bytes both begin with. Slices are compared by memcmp; a loop over bytes would cost 50 times as much."""
-    low, most, view = 0, min(len(old), len(new)), memoryview(old)
-    while low < most and new.startswith(view[low : low + COMPARE_BYTES], low) and low + COMPARE_BYTES <= most:
-        low += COMPARE_BYTES
-    high = min(low + COMPARE_BYTES, most)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if new.startswith(view[low:middle], low) else (low, middle - 1)
-    return low
+    """How many bytes both begin with."""
+    view = memoryview(old)
+    return _alike(min(len(old), len(new)), lambda low, high: new.startswith(view[low:high], low))
 
 
 def shared_suffix(old: bytes, new: bytes, most: int) -> int:
     """How many bytes both end with, `most` at most, which neither may be shorter than."""
-    low, at, end, view = 0, len(old), len(new), memoryview(old)
-    while low + COMPARE_BYTES <= most and new.endswith(view[at - low - COMPARE_BYTES : at - low], 0, end - low):
+    view, end = memoryview(old), len(old)
+    return _alike(most, lambda low, high: new.endswith(view[end - high : end - low], 0, len(new) - low))
+
+
+def _alike(most: int, same: Callable[[int, int], bool]) -> int:
+    """How many of `most` bytes are the same, by a comparison from one number of them to another.
+
+    Slices are compared by memcmp; a loop over bytes would cost 50 times as much.
+    """
+    low = 0
+    while low + COMPARE_BYTES <= most and same(low, low + COMPARE_BYTES):
         low += COMPARE_BYTES
     high = min(low + COMPARE_BYTES, most)
     while low < high:
         middle = (low + high + 1) // 2
-        same = new.endswith(view[at - middle : at - low], 0, end - low)
-        low, high = (middle, high) if same else (low, middle - 1)
+        low, high = (middle, high) if same(low, middle) else (low, middle - 1)
     return low
 
 

@@ -9,6 +9,7 @@ from mitmproxy import flow as flows, http
 
 from axonhub.addons.exchange import Exchange, exchange_of
 from axonhub.addons.views.listing import MARKS
+from axonhub.transformers.readings import Readings
 
 _OVERHEAD_BYTES = 12_000
 """Of a flow with its exchange, beside the bodies; measured."""
@@ -49,7 +50,7 @@ def _bodies(flow: http.HTTPFlow) -> Iterator[bytes | None]:
 
 def give_up(exchange: Exchange) -> None:
     """What nobody needs once the record is written: the parsed bodies are several times as large as the bytes."""
-    exchange.document = {}
+    exchange.document, exchange.readings = {}, Readings()
     exchange.request = None
     for attempt in exchange.attempts:
         attempt.answer = None

@@ -1,6 +1,7 @@
 """addons/failover/chunks.py takes a chunked body apart as h11 does, wherever the bytes are cut."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import h11
 import pytest
@@ -28,7 +29,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 def pieces(body: bytes, cuts: Iterable[int]) -> list[bytes]:
     at = [0, *sorted({cut % (len(body) + 1) for cut in cuts}), len(body)]
-    return [body[begin:end] for begin, end in zip(at, at[1:], strict=False)]
+    return [body[begin:end] for begin, end in pairwise(at)]
 
 
 def by_h11(body: bytes) -> tuple[bytes, str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from axonhub.addons.config import Trace
-from axonhub.addons.trace_ids import session_of_user_id, trace_ids
+from axonhub.addons.trace_ids import session_of_user_id, session_told, trace_ids
 
 SESSION = "0f6c2b1e-8a4e-4b7d-9d57-0d5e6a6f2c11"
 DEVICE = "a" * 64
@@ -35,6 +35,12 @@ def test_claude_codes_header_needs_no_body():
     found = trace_ids(CLAUDE, {"x-claude-code-session-id": SESSION, "x-claude-code-agent-id": "abc"}, {})
 
     assert (SESSION, "abc", "claude-code") == (found.trace_id, found.agent_id, found.source)
+
+
+@pytest.mark.parametrize("name", ["x-claude-code-session-id", "session_id"])
+def test_a_session_is_told_whatever_makes_a_trace(name: str):
+    assert SESSION == session_told({name: SESSION})
+    assert "" == session_told({"user-agent": SESSION})
 
 
 def test_claude_codes_session_is_not_read_unless_enabled():

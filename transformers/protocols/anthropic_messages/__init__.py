@@ -38,6 +38,7 @@ from axonhub.transformers.protocols.anthropic_messages import (
 )
 from axonhub.transformers.protocols.anthropic_messages.call_gate import CallGate
 from axonhub.transformers.protocols.anthropic_messages.names import NAME
+from axonhub.transformers.readings import Readings
 from axonhub.transformers.sse import SseEvent
 
 _ENDPOINTS: Final[Mapping[Operation, Endpoint]] = MappingProxyType(
@@ -66,8 +67,10 @@ class AnthropicMessages:
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         return _ENDPOINTS.get(operation)
 
-    def read_request(self, body: JsonObject, model: str | None = None, stream: bool | None = None) -> Request:
-        return request_reading.read_request(body, model, stream)
+    def read_request(
+        self, body: JsonObject, model: str | None = None, stream: bool | None = None, readings: Readings | None = None
+    ) -> Request:
+        return request_reading.read_request(body, model, stream, readings or Readings())
 
     def write_request(self, request: Request, dialect: Dialect) -> Written:
         return request_writing.write_request(request, dialect)

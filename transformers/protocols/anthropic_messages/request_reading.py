@@ -3,6 +3,7 @@
 Top-level members without a field in the hub become extensions under their name, nested ones under their path.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from axonhub.transformers.effort import known_effort
@@ -31,6 +32,7 @@ from axonhub.transformers.protocols.anthropic_messages.block_reading import (
     read_text_block,
 )
 from axonhub.transformers.protocols.anthropic_messages.names import NAME
+from axonhub.transformers.readings import Readings
 
 _KNOWN: Final = frozenset(
     "max_tokens messages metadata model output_config output_format service_tier stop_sequences stream system "
@@ -47,13 +49,13 @@ _OUTPUT_KEYS: Final = frozenset({"effort", "format"})
 _CHOICE_KEYS: Final = frozenset({"type", "name", "disable_parallel_tool_use"})
 
 
-def read_request(body: JsonObject, model: str | None, stream: bool | None) -> Request:
+def read_request(body: JsonObject, model: str | None, stream: bool | None, readings: Readings) -> Request:
     reading = Reading()
-    turns = _turns(body, reading)
+    turns = _turns(body, reading, readings)
     lead = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
     output = mapping(body, "output_config", "") or {}
     reading.leave(output, _OUTPUT_KEYS, "output_config")
-    tools = _tools(body, reading)
+    tools = _tools(body, reading, readings)
     choice = mapping(body, "tool_choice", "")
     metadata = dict(mapping(body, "metadata", "") or {})
     user = text(metadata, "user_id", "metadata")
@@ -90,9 +92,25 @@ def _extensions(body: JsonObject, reading: Reading) -> dict[str, JsonObject]:
     return {NAME: members} if members else {}
 
 
-def _turns(body: JsonObject, reading: Reading) -> tuple[Turn, ...]:
+def _turns(body: JsonObject, reading: Reading, readings: Readings) -> tuple[Turn, ...]:
     messages = needed(objects(body, "messages", ""), "messages", "")
-    return tuple(_turn(message, f"messages[{index}]", reading) for index, message in enumerate(messages))
+    return tuple(
+        _once(_turn, message, f"messages[{index}]", reading, readings) for index, message in enumerate(messages)
+    )
+
+
+def _once[T](
+    read: Callable[[JsonObject, str, Reading], T], value: JsonObject, path: str, reading: Reading, readings: Readings
+) -> T:
+    """Nothing that is read before it has a say in what a message or a tool means."""
+
+    def afresh() -> tuple[T, JsonObject]:
+        own = Reading()
+        return read(value, path, own), own.leftovers
+
+    found, leftovers = readings.of(path, value, afresh)
+    reading.leftovers.update(leftovers)
+    return found
 
 
 def _turn(message: JsonObject, path: str, reading: Reading) -> Turn:
@@ -120,9 +138,9 @@ def _words(turns: tuple[Turn, ...], reading: Reading) -> tuple[Text, ...]:
     return tuple(part for turn in turns for part in turn.parts if isinstance(part, Text))
 
 
-def _tools(body: JsonObject, reading: Reading) -> tuple[Tool, ...]:
+def _tools(body: JsonObject, reading: Reading, readings: Readings) -> tuple[Tool, ...]:
     tools = objects(body, "tools", "") or []
-    return tuple(_tool(tool, f"tools[{index}]", reading) for index, tool in enumerate(tools))
+    return tuple(_once(_tool, tool, f"tools[{index}]", reading, readings) for index, tool in enumerate(tools))
 
 
 def _tool(tool: JsonObject, path: str, reading: Reading) -> Tool:

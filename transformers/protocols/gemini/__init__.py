@@ -26,6 +26,7 @@ from axonhub.transformers.protocols.gemini import (
 )
 from axonhub.transformers.protocols.gemini.embeddings import GeminiEmbeddings
 from axonhub.transformers.protocols.gemini.writing_streams import GeminiStreamWriter
+from axonhub.transformers.readings import Readings
 from axonhub.transformers.sse import SseEvent
 
 _VERSION: Final = "v1beta"
@@ -54,7 +55,9 @@ class _Gemini:
             case "embeddings":
                 return Endpoint(_VERSION, f"{place}:batchEmbedContents")
 
-    def read_request(self, body: JsonObject, model: str | None = None, stream: bool | None = None) -> Request:
+    def read_request(
+        self, body: JsonObject, model: str | None = None, stream: bool | None = None, readings: Readings | None = None
+    ) -> Request:
         return reading_requests.read_request(body, model, stream)
 
     def write_request(self, request: Request, dialect: Dialect) -> Written:

@@ -25,6 +25,7 @@ from axonhub.transformers.protocols.openai_chat.usage_on_request import ChatUsag
 from axonhub.transformers.protocols.openai_chat.writing_requests import write_request
 from axonhub.transformers.protocols.openai_chat.writing_responses import write_response
 from axonhub.transformers.protocols.openai_chat.writing_streams import ChatStreamWriter
+from axonhub.transformers.readings import Readings
 from axonhub.transformers.sse import SseEvent
 
 _ENDPOINTS: Final[dict[Operation, Endpoint]] = {
@@ -49,7 +50,9 @@ class OpenAiChat:
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
         return _ENDPOINTS.get(operation)
 
-    def read_request(self, body: JsonObject, model: str | None = None, stream: bool | None = None) -> Request:
+    def read_request(
+        self, body: JsonObject, model: str | None = None, stream: bool | None = None, readings: Readings | None = None
+    ) -> Request:
         return read_request(body, model, stream)
 
     def write_request(self, request: Request, dialect: Dialect) -> Written:

@@ -38,6 +38,7 @@ from axonhub.transformers.protocols.openai_responses.reading_streams import Resp
 from axonhub.transformers.protocols.openai_responses.writing_requests import count_request, write_request
 from axonhub.transformers.protocols.openai_responses.writing_responses import write_response
 from axonhub.transformers.protocols.openai_responses.writing_streams import ResponsesStreamWriter
+from axonhub.transformers.readings import Readings
 from axonhub.transformers.sse import SseEvent
 
 _PATHS: dict[Operation, str] = {
@@ -60,7 +61,9 @@ class _OpenAiResponses:
         path = _PATHS.get(operation)
         return None if path is None else Endpoint("v1", path)
 
-    def read_request(self, body: JsonObject, model: str | None = None, stream: bool | None = None) -> Request:
+    def read_request(
+        self, body: JsonObject, model: str | None = None, stream: bool | None = None, readings: Readings | None = None
+    ) -> Request:
         return read_request(body, model, stream)
 
     def write_request(self, request: Request, dialect: Dialect) -> Written:

@@ -1,0 +1,214 @@
+"""Reparsing: a conversation's next body differs from the one before it in places near each other. Only what lies
+between the first and the last of them is parsed; the values around it are those of the body before.
+
+    {"model":"m","messages":[{…},{…},{…}],"system":[{…},{…}],"tools":[…],"stream":true}
+    |- as before ----------------|  parsed         |- as before ----------------------|
+
+The document is always what `orjson.loads(body)` gives, or its error is raised. That stands on one condition: of a body
+something is kept only when it is byte for byte what orjson writes, as the JSON of JavaScript, serde and the SDKs for
+Python nearly always is. Then the lengths of written values are their places. What was parsed between two places is held
+to the same, so it cannot end earlier than it seems to: `],"x":[` is a member more, and read as one. Of two members with
+one key the later counts, as it does for orjson.
+"""
+
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Hashable
+from itertools import accumulate
+from typing import NamedTuple
+
+import orjson
+
+from axonhub.transformers.json_types import Json
+from axonhub.transformers.readings import Readings
+from axonhub.transformers.repetition import SMALLEST_BYTES, shared_prefix, shared_suffix
+
+_MOST_VALUES = 4096
+"""No conversation has so many messages; to look at each number of a long array costs more than to parse it."""
+
+
+class Member(NamedTuple):
+    """One of the top-level object."""
+
+    key: str
+    value: Json
+    lead: int
+    """Bytes before the value: brace or comma, key and colon."""
+    size: int
+    """Bytes of lead and value."""
+    sizes: tuple[int, ...] = ()
+    """Bytes of each element and the bracket or comma before it; (): it is no array that can be cut."""
+
+
+class Parsed(NamedTuple):
+    body: bytes
+    document: Json
+    members: tuple[Member, ...]
+    """Of the document; (): nothing of it can be used for another body."""
+    readings: Readings
+    """Of the document."""
+
+
+class _Side(NamedTuple):
+    """What a body has in common with the one before, on one side of a place between two values."""
+
+    place: int
+    """In the body before."""
+    members: tuple[Member, ...]
+    part: Member | None = None
+    """The array in which the place is, with the elements on this side; None: it is between members."""
+
+
+class Reparsing:
+    """Remembers the last body of each conversation and what it was parsed to. **Not** thread-safe."""
+
+    def __init__(self, most_bytes: int = 16 << 20) -> None:
+        """`most_bytes` of bodies; what they were parsed to takes up to three times as much again."""
+        self._most_bytes, self._bytes = most_bytes, 0
+        self._parsed: OrderedDict[Hashable, Parsed] = OrderedDict()
+
+    def last(self, conversation: Hashable) -> Parsed | None:
+        return self._parsed.get(conversation)
+
+    def keep(self, conversation: Hashable, parsed: Parsed) -> None:
+        """Does nothing when it is of no use: beside a conversation's bodies there are short ones, for its title."""
+        if not parsed.members:
+            return
+        self._forget(conversation)
+        self._parsed[conversation] = parsed
+        self._bytes += len(parsed.body)
+        while self._bytes > self._most_bytes:
+            self._forget(next(iter(self._parsed)))
+
+    def _forget(self, conversation: Hashable) -> None:
+        if before := self._parsed.pop(conversation, None):
+            self._bytes -= len(before.body)
+
+
+def reparsed(before: Parsed | None, body: bytes) -> Parsed:
+    """`before` may be of any body; best it is the last of the same conversation. Both documents share values, so
+    neither may be changed. orjson.JSONDecodeError."""
+    if before and before.members:
+        members = before.members if before.body == body else _members_like(before, body)
+        if members:
+            return Parsed(body, {each.key: each.value for each in members}, members, Readings(before.readings))
+    document = orjson.loads(body)
+    return Parsed(body, document, () if len(body) < SMALLEST_BYTES else _members(body, document), Readings())
+
+
+# -- what is as before
+
+
+def _members_like(before: Parsed, body: bytes) -> tuple[Member, ...]:
+    """Those of a body most of which may have been parsed before; () on any doubt."""
+    prefix = shared_prefix(before.body, body)
+    suffix = shared_suffix(before.body, body, min(len(before.body), len(body)) - prefix)
+    left, right = _left(before.members, prefix), _right(before.members, len(before.body) - suffix)
+    if left is None or right is None:
+        return ()
+    return _joined(left, _between(left, right, body, len(body) - len(before.body)), right)
+
+
+def _left(members: tuple[Member, ...], most: int) -> _Side | None:
+    """Up to the last place in `most` bytes where a member or an element begins, with the comma or bracket before it."""
+    starts = list(accumulate((each.size for each in members), initial=0))
+    index = bisect_left(starts, most) - 1
+    if not 0 <= index < len(members):
+        return None
+    member = members[index]
+    places = _places(member, starts[index])
+    if member.sizes and places[0] < most:
+        count = min(bisect_left(places, most), len(member.sizes)) - 1
+        return _Side(places[count] + 1, members[:index], _part(member, 0, count))
+    return _Side(starts[index] + 1, members[:index])
+
+
+def _right(members: tuple[Member, ...], least: int) -> _Side | None:
+    """From the first place on, at `least` or later, where a member or an element ends."""
+    ends = list(accumulate(each.size for each in members))
+    index = bisect_left(ends, least)
+    if index == len(members):
+        return None
+    member = members[index]
+    places = _places(member, ends[index] - member.size)
+    if member.sizes and least <= places[-1]:
+        count = bisect_left(places, least, 1)
+        return _Side(places[count], members[index + 1 :], _part(member, count, len(member.sizes)))
+    return _Side(ends[index], members[index + 1 :])
+
+
+def _places(member: Member, start: int) -> list[int]:
+    """Of the bracket or comma before each element, and of the closing bracket."""
+    return list(accumulate(member.sizes, initial=start + member.lead))
+
+
+def _part(array: Member, begin: int, end: int) -> Member:
+    assert isinstance(array.value, list)
+    return _array(array, array.value[begin:end], array.sizes[begin:end])
+
+
+def _array(member: Member, elements: list[Json], sizes: tuple[int, ...]) -> Member:
+    return Member(member.key, elements, member.lead, member.lead + sum(sizes) + 1, sizes)
+
+
+# -- what is new
+
+
+def _between(left: _Side, right: _Side, body: bytes, longer: int) -> tuple[Member, ...]:
+    """The members, or the parts of arrays, between the sides. `longer`: by so many bytes than the body before."""
+    begin = b"{" if left.part is None else b"{%b:[" % orjson.dumps(left.part.key)
+    end = b"}" if right.part is None else b"]}"
+    text = begin + body[left.place : right.place + longer] + end
+    try:
+        return _members(text, orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return ()
+
+
+def _joined(left: _Side, new: tuple[Member, ...], right: _Side) -> tuple[Member, ...]:
+    """() where nothing stands between two commas, or no array is where one was cut."""
+    if not new or (left.part and not new[0].sizes) or (right.part and not new[-1].sizes):
+        return ()
+    if left.part:
+        new = (_extended(left.part, new[0]), *new[1:])
+    if right.part:
+        new = (*new[:-1], _extended(new[-1], right.part))
+    return left.members + new + right.members
+
+
+def _extended(array: Member, more: Member) -> Member:
+    assert isinstance(array.value, list) and isinstance(more.value, list)
+    return _array(array, array.value + more.value, array.sizes + more.sizes)
+
+
+# -- places
+
+
+def _members(body: bytes, document: Json) -> tuple[Member, ...]:
+    """() unless the body is what orjson writes of the document."""
+    if not isinstance(document, dict) or len(document) > _MOST_VALUES:
+        return ()
+    members: list[Member] = []
+    place = 0
+    for key, value in document.items():
+        member = _member_at(body, place, key, value)
+        if member is None:
+            return ()
+        members.append(member)
+        place += member.size
+    return tuple(members) if body[place:] == b"}" else ()
+
+
+def _member_at(body: bytes, place: int, key: str, value: Json) -> Member | None:
+    """None unless it is written there."""
+    lead = b"%b%b:" % (b"," if place else b"{", orjson.dumps(key))
+    sizes: tuple[int, ...] = ()
+    try:
+        if isinstance(value, list) and 0 < len(value) <= _MOST_VALUES:
+            elements = list(map(orjson.dumps, value))
+            sizes, text = tuple(len(each) + 1 for each in elements), b"[%b]" % b",".join(elements)
+        else:
+            text = orjson.dumps(value)
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes
+        return None
+    return Member(key, value, len(lead), len(lead) + len(text), sizes) if body.startswith(lead + text, place) else None
