@@ -248,6 +248,7 @@ def test_shared_prefix_of_large_bodies_ends_at_the_first_difference() -> None:
         assert shared_prefix(old, new) == at
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=50), st.binary(max_size=50), st.binary(max_size=50), st.integers(0, 150))
 def test_shared_suffix_is_what_both_end_with(common: bytes, old: bytes, new: bytes, most: int) -> None:
     old, new = old + common, new + common

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings as examples, strategies as st
 
 from axonhub.addons.store.backend import Ack, Dropped, Filter, Finished, Record, SyncFailed, WriteFailed
 from axonhub.addons.store.embedded import Limits
@@ -271,6 +271,7 @@ VALUES = st.recursive(
 )
 
 
+@examples(deadline=None)
 @given(st.dictionaries(NAMES, VALUES))
 def test_what_is_fit_to_be_stored_has_no_credential_and_is_json(record: dict[str, Any]) -> None:
     def names(value: Any) -> Iterator[tuple[str, object]]:
