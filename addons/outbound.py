@@ -72,7 +72,7 @@ class Chooser(Protocol):
 class Outbound:
     def __init__(self, chooser: Chooser, internal: Internal, memory: SignatureMemory) -> None:
         self._chooser, self._internal, self._memory = chooser, internal, memory
-        self._carriers, self._models = Unseen(may_hold_carriers), Unseen(_names_model_again)
+        self._marks = Unseen(may_hold_carriers, _names_model_again)
 
     def attempt(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
@@ -127,13 +127,14 @@ class Outbound:
         """
         if not dialect.billing_block and BILLING_MARK in exchange.body:
             return False
-        return not self._carriers.holds(exchange.conversation, exchange.body)
+        carriers, _ = self._marks.holds(exchange.conversation, exchange.body)
+        return not carriers
 
     def _rename(self, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
         """The client's bytes with the model's name that the provider knows."""
         body = exchange.body
         if not exchange.address.model:
-            again = self._models.holds(exchange.conversation, body)
+            _, again = self._marks.holds(exchange.conversation, body)
             body = replace_string(body, "model", attempt.candidate.model, may_come_again=again)
         attempt.renamed_body = body
         attempt.request_body = _asking_usage(body, exchange, attempt, kind)
@@ -249,8 +250,8 @@ async def _count(flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate |
         flow.response = json_answer(200, exchange.address.protocol.write_count(tokens), exchange.headers)
 
 
-def _names_model_again(body: bytes, start: int) -> bool:
-    return may_come_again(body, "model", start)
+def _names_model_again(body: bytes, start: int, end: int) -> bool:
+    return may_come_again(body, "model", start, end)
 
 
 def _convert(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: SignatureMemory) -> None:

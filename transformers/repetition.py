@@ -14,6 +14,11 @@ _OVERLAP = 16
 _BETWEEN = b' \t\r\n:"'
 """What may stand, in any number, between the fixed parts."""
 
+type Span = tuple[int, int]
+type Finder = Callable[[bytes, int, int], bool]
+"""Whether something stands in a body between two places. What is looked for is at most 16 fixed bytes, white space and
+colons, and at most 16 fixed bytes."""
+
 
 def shared_prefix(old: bytes, new: bytes) -> int:
     """How many bytes both begin with."""
@@ -43,41 +48,60 @@ def _alike(most: int, same: Callable[[int, int], bool]) -> int:
 
 
 class Unseen:
-    """Remembers of each conversation the last body in which one thing was not found.
+    """Remembers of each conversation the last body and what was not found in it: only what is new is looked through.
 
     It keeps bodies alive that others keep as well, `most_bytes` of them. **Not** thread-safe.
     """
 
-    def __init__(self, finds: Callable[[bytes, int], bool], most_bytes: int = 16 << 20) -> None:
-        """`finds`: whether the thing stands in a body from an offset on. What it looks for is at most 16 fixed bytes,
-        white space and colons, and at most 16 fixed bytes."""
-        self._finds, self._most_bytes = finds, most_bytes
-        self._bodies: OrderedDict[Hashable, bytes] = OrderedDict()
+    def __init__(self, *finders: Finder, most_bytes: int = 16 << 20) -> None:
+        self._finders, self._most_bytes = finders, most_bytes
+        self._last: OrderedDict[Hashable, tuple[bytes, tuple[bool, ...]]] = OrderedDict()
         self._bytes = 0
 
-    def holds(self, conversation: Hashable, body: bytes) -> bool:
-        """The same as `finds(body, 0)`."""
+    def holds(self, conversation: Hashable, body: bytes) -> tuple[bool, ...]:
+        """What each finder says of the whole body."""
         if len(body) < SMALLEST_BYTES:
-            return self._finds(body, 0)
-        before = self._forget(conversation)
-        found = self._finds(body, safe_start(body, shared_prefix(before, body)) if before else 0)
-        if not found:
-            self._remember(conversation, body)
+            return tuple([finds(body, 0, len(body)) for finds in self._finders])
+        before, found = self._forget(conversation)
+        if before is not body:
+            found = self._found(before, found, body)
+        self._remember(conversation, body, found)
         return found
 
-    def _forget(self, conversation: Hashable) -> bytes:
-        before = self._bodies.pop(conversation, b"")
-        self._bytes -= len(before)
-        return before
+    def _found(self, before: bytes, found: tuple[bool, ...], body: bytes) -> tuple[bool, ...]:
+        whole, new = (0, len(body)), changed(before, body)
+        return tuple([finds(body, *(whole if was else new)) for finds, was in zip(self._finders, found, strict=True)])
 
-    def _remember(self, conversation: Hashable, body: bytes) -> None:
-        self._bodies[conversation] = body
+    def _forget(self, conversation: Hashable) -> tuple[bytes, tuple[bool, ...]]:
+        before, found = self._last.pop(conversation, (b"", (True,) * len(self._finders)))
+        self._bytes -= len(before)
+        return before, found
+
+    def _remember(self, conversation: Hashable, body: bytes, found: tuple[bool, ...]) -> None:
+        self._last[conversation] = body, found
         self._bytes += len(body)
         while self._bytes > self._most_bytes:
-            self._forget(next(iter(self._bodies)))
+            self._forget(next(iter(self._last)))
 
 
-def safe_start(body: bytes, seen: int) -> int:
-    """Where to begin so that nothing is missed that begins among the `seen` bytes and ends behind them."""
-    between = len(body[: max(0, seen - _OVERLAP)].rstrip(_BETWEEN))
-    return max(0, between - _OVERLAP)
+def changed(old: bytes, new: bytes) -> Span:
+    """The part of `new` in which all that a finder looks for begins and ends that is not in `old` as well."""
+    prefix = shared_prefix(old, new)
+    suffix = shared_suffix(old, new, min(len(old), len(new)) - prefix)
+    return _before(new, prefix), _behind(new, len(new) - suffix)
+
+
+def _before(body: bytes, place: int) -> int:
+    """So far before it that what begins there ends before it, too."""
+    place = max(0, place - _OVERLAP)
+    while place and body[place - 1] in _BETWEEN:
+        place -= 1
+    return max(0, place - _OVERLAP)
+
+
+def _behind(body: bytes, place: int) -> int:
+    """Likewise behind it."""
+    place = min(len(body), place + _OVERLAP)
+    while place < len(body) and body[place] in _BETWEEN:
+        place += 1
+    return min(len(body), place + _OVERLAP)
