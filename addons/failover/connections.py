@@ -36,6 +36,8 @@ class TolerantHttp1(Http1Connection):
 
     left = 0
     """Bytes that are missing of a body whose length is stated."""
+    keeps: Callable[[int, bytes], bool] | None = None
+    """A stream's id and a piece of its body → was it kept, so that nobody else need hear of it?"""
 
     def _handle_event(self, event: events.Event) -> Commands:
         """A body whose length is known takes no way round through mitmproxy's buffer."""
@@ -61,7 +63,7 @@ class TolerantHttp1(Http1Connection):
         self.left -= len(piece)
         if rest:
             self.buf += rest
-        if piece:
+        if piece and not (self.keeps and self.keeps(self.stream_id, piece)):
             yield ReceiveHttp(self.ReceiveData(self.stream_id, piece))
         if not self.left:
             yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))

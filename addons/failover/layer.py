@@ -50,6 +50,8 @@ def make_ours(plain: HttpLayer, sockets: Sockets | None = None, dispatch: Dispat
     ours = cast(GatewayLayer, plain)
     ours.sockets, ours.dispatch = sockets, dispatch
     ours.choked, ours.timers, ours.alarms = set(), {}, {}
+    if sockets:
+        sockets.widen(ours.context.client)
     return ours
 
 
@@ -141,7 +143,10 @@ class GatewayLayer(HttpLayer):
         else:
             yield from super()._handle_event(event)
             if isinstance(event, events.Start):
-                adopt(self.connections[self.context.client])
+                client = self.connections[self.context.client]
+                adopt(client)
+                if isinstance(client, GatewayHttp1Server):
+                    client.keeps = self.keeps
 
     def make_stream(self, stream_id: int) -> Commands:
         self.prune()
@@ -160,7 +165,14 @@ class GatewayLayer(HttpLayer):
             adopt(upstream)
             if isinstance(upstream, GatewayHttp1Client):
                 upstream.forward = self.forward
+            if self.sockets:
+                self.sockets.widen(command.connection)
             yield from super().register_connection(command)
+
+    def keeps(self, stream_id: int, piece: bytes) -> bool:
+        """Was this piece of a client's body kept, and nothing more is to be done with it?"""
+        stream = self.streams.get(stream_id)
+        return isinstance(stream, GatewayStream) and stream.keeps(piece)
 
     def forward(self, stream_id: int, piece: bytes) -> commands.Command | None:
         """What becomes of a piece of an upstream's body; None: nothing. From a stream that flows on to an HTTP/1

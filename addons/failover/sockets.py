@@ -11,11 +11,18 @@ from mitmproxy.proxy.server import ConnectionHandler
 
 from axonhub.addons.failover.contract import limits
 
+_READ_BYTES = 1 << 20
+"""More than ever waits: a reader stops its transport long before."""
+
 type Read = Callable[[int], Coroutine[Any, Any, bytes]]
 
 
 class Sockets(Protocol):
     """What mitmproxy keeps from its layers."""
+
+    def widen(self, connection: Connection) -> None:
+        """Lets a read bring all that is there; mitmproxy takes 64 KB at a time, each of which costs as much."""
+        ...
 
     def read(self, connection: Connection, on: bool) -> None:
         """Begins or ceases to take bytes from a connection; the kernel then tells its peer to wait."""
@@ -39,20 +46,30 @@ class HandlerSockets:
 
     def __init__(self, handler: ConnectionHandler) -> None:
         self._handler = handler
-        self._gates: WeakKeyDictionary[Connection, asyncio.Event] = WeakKeyDictionary()
-        """Of connections that are not read."""
+        self._gates: WeakKeyDictionary[Connection, tuple[asyncio.Event, Read]] = WeakKeyDictionary()
+        """Of connections that are not read, with what reads them else."""
         handler.max_conns = defaultdict(lambda: asyncio.Semaphore(limits.upstream_connections))
 
+    def widen(self, connection: Connection) -> None:
+        if reader := self._reader(connection):
+            reader.read = _widened(reader.read)  # type: ignore[assignment, method-assign]
+
     def read(self, connection: Connection, on: bool) -> None:
-        io = self._handler.transports.get(connection)
-        if io is None or not isinstance(io.reader, asyncio.StreamReader):
+        reader = self._reader(connection)
+        if reader is None:
             return
         if on and connection in self._gates:
-            self._gates.pop(connection).set()
-            del io.reader.read  # uncovers the method
+            gate, read = self._gates.pop(connection)
+            gate.set()
+            reader.read = read  # type: ignore[assignment, method-assign]
         elif not on and connection not in self._gates:
-            self._gates[connection] = gate = asyncio.Event()
-            io.reader.read = _gated(io.reader.read, gate)  # type: ignore[assignment, method-assign]
+            gate = asyncio.Event()
+            self._gates[connection] = gate, reader.read
+            reader.read = _gated(reader.read, gate)  # type: ignore[assignment, method-assign]
+
+    def _reader(self, connection: Connection) -> asyncio.StreamReader | None:
+        io = self._handler.transports.get(connection)
+        return io.reader if io and isinstance(io.reader, asyncio.StreamReader) else None
 
     def unsent(self, connection: Connection) -> int:
         io = self._handler.transports.get(connection)
@@ -74,6 +91,10 @@ class HandlerSockets:
 
 async def _at_once() -> None:
     return
+
+
+def _widened(read: Read) -> Read:
+    return lambda size: read(_READ_BYTES)
 
 
 def _gated(read: Read, gate: asyncio.Event) -> Read:

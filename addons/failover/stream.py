@@ -211,6 +211,15 @@ class GatewayStream(HttpStream):
                 yield HttpRequestHook(self.flow)
                 yield from self.attempts()
 
+    def keeps(self, piece: bytes) -> bool:
+        """Keeps a piece of the body where that is all there is to do."""
+        free = self.client_state == self.state_consume_request_body and self._paused is None and not self.flow.response
+        if not free or len(self.request_body_buf) + len(piece) > limits.body_bytes:
+            return False
+        self.deadline = self.gateway.clock() + limits.body_silence_s
+        self.request_body_buf += piece
+        return True
+
     def keep(self, event: RequestData) -> Commands:
         self.request_body_buf += event.data
         if len(self.request_body_buf) > limits.body_bytes:

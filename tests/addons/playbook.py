@@ -139,6 +139,9 @@ class Playbook:
 
     # -- sockets of the layer
 
+    def widen(self, connection: Connection) -> None:
+        """What a peer says comes in one piece anyway."""
+
     def read(self, connection: Connection, on: bool) -> None:
         self._peers[connection].stopped = not on
 
