@@ -88,7 +88,7 @@ class Inbound:
         parsed = await self._parsed(exchange)
         if not isinstance(parsed.document, dict):
             raise BadRequest("The body must be a JSON object.")
-        exchange.document, exchange.readings = parsed.document, parsed.readings
+        exchange.document, exchange.readings, exchange.unseen = parsed.document, parsed.readings, parsed.unseen
         model = exchange.address.model or exchange.document.get("model")
         if not isinstance(model, str) or not model:
             raise BadRequest("model: a non-empty string is needed")

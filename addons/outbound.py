@@ -44,7 +44,6 @@ from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.protocol import ProtocolError, Unsupported, WireProtocol, Written
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.reminders import BILLING_MARK
-from axonhub.transformers.repetition import Unseen
 from axonhub.transformers.splice import may_come_again, replace_string
 
 logger = logging.getLogger(__name__)
@@ -72,7 +71,6 @@ class Chooser(Protocol):
 class Outbound:
     def __init__(self, chooser: Chooser, internal: Internal, memory: SignatureMemory) -> None:
         self._chooser, self._internal, self._memory = chooser, internal, memory
-        self._carriers, self._models = Unseen(may_hold_carriers), Unseen(_names_model_again)
 
     async def attempt(self, flow: http.HTTPFlow) -> None:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
@@ -126,13 +124,13 @@ class Outbound:
         """
         if not dialect.billing_block and BILLING_MARK in exchange.body:
             return False
-        return not self._carriers.holds(exchange.conversation, exchange.body)
+        return not exchange.unseen.holds(may_hold_carriers, exchange.body)
 
     def _rename(self, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
         """The client's bytes with the model's name that the provider knows."""
         body = exchange.body
         if not exchange.address.model:
-            again = self._models.holds(exchange.conversation, body)
+            again = exchange.unseen.holds(_names_model_again, body)
             body = replace_string(body, "model", attempt.candidate.model, may_come_again=again)
         attempt.renamed_body = body
         attempt.request_body = _asking_usage(body, exchange, attempt, kind)
@@ -248,8 +246,8 @@ async def _count(flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate |
         flow.response = json_answer(200, exchange.address.protocol.write_count(tokens), exchange.headers)
 
 
-def _names_model_again(body: bytes, start: int) -> bool:
-    return may_come_again(body, "model", start)
+def _names_model_again(body: bytes, start: int, end: int) -> bool:
+    return may_come_again(body, "model", start, end)
 
 
 def _convert(exchange: Exchange, attempt: Attempt, kind: ChannelType, memory: SignatureMemory) -> None:

@@ -3,8 +3,8 @@
 Looking for a few bytes in 300 kB takes as long as parsing it; comparing it with the body before takes a twentieth.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+import re
+from collections.abc import Callable, Set
 
 COMPARE_BYTES = 1 << 16
 SMALLEST_BYTES = 1 << 14
@@ -13,6 +13,11 @@ _OVERLAP = 16
 """Longer than any fixed part of what is looked for."""
 _BETWEEN = b' \t\r\n:"'
 """What may stand, in any number, between the fixed parts."""
+_RUN = re.compile(rb"[%b]*" % re.escape(_BETWEEN))
+
+type Finder = Callable[[bytes, int, int], bool]
+"""Whether a thing stands in a body from one place to another. What it looks for is at most 16 fixed bytes, white space
+and colons, and at most 16 fixed bytes."""
 
 
 def shared_prefix(old: bytes, new: bytes) -> int:
@@ -41,41 +46,33 @@ def _alike(most: int, same: Callable[[int, int], bool]) -> int:
 
 
 class Unseen:
-    """Remembers of each conversation the last body in which one thing was not found.
+    """What is known not to stand in one body, and what it shares with the body before it in its conversation."""
 
-    It keeps bodies alive that others keep as well, `most_bytes` of them. **Not** thread-safe.
-    """
+    def __init__(self, before: "Unseen | None" = None, prefix: int = 0, suffix: int = 0) -> None:
+        """`prefix`, `suffix`: so many bytes both begin and end with."""
+        self._before: Set[Finder] = before._now if before else frozenset()
+        self._prefix, self._suffix = prefix, suffix
+        self._now: set[Finder] = set()
 
-    def __init__(self, finds: Callable[[bytes, int], bool], most_bytes: int = 16 << 20) -> None:
-        """`finds`: whether the thing stands in a body from an offset on. What it looks for is at most 16 fixed bytes,
-        white space and colons, and at most 16 fixed bytes."""
-        self._finds, self._most_bytes = finds, most_bytes
-        self._bodies: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._bytes = 0
-
-    def holds(self, conversation: Hashable, body: bytes) -> bool:
-        """The same as `finds(body, 0)`."""
-        if len(body) < SMALLEST_BYTES:
-            return self._finds(body, 0)
-        before = self._forget(conversation)
-        found = self._finds(body, safe_start(body, shared_prefix(before, body)) if before else 0)
+    def holds(self, finds: Finder, body: bytes) -> bool:
+        """The same as `finds(body, 0, len(body))`, always of the same body."""
+        start, end = 0, len(body)
+        if finds in self._before:
+            start, end = safe_start(body, self._prefix), safe_end(body, end - self._suffix)
+        found = finds(body, start, end)
         if not found:
-            self._remember(conversation, body)
+            self._now.add(finds)
         return found
-
-    def _forget(self, conversation: Hashable) -> bytes:
-        before = self._bodies.pop(conversation, b"")
-        self._bytes -= len(before)
-        return before
-
-    def _remember(self, conversation: Hashable, body: bytes) -> None:
-        self._bodies[conversation] = body
-        self._bytes += len(body)
-        while self._bytes > self._most_bytes:
-            self._forget(next(iter(self._bodies)))
 
 
 def safe_start(body: bytes, seen: int) -> int:
-    """Where to begin so that nothing is missed that begins among the `seen` bytes and ends behind them."""
+    """Where to begin so that nothing is missed that begins among the first `seen` bytes and ends behind them."""
     between = len(body[: max(0, seen - _OVERLAP)].rstrip(_BETWEEN))
     return max(0, between - _OVERLAP)
+
+
+def safe_end(body: bytes, seen: int) -> int:
+    """Where to end so that nothing is missed that begins before `seen`, from where on all was seen, and ends later."""
+    between = _RUN.match(body, min(len(body), seen + _OVERLAP))
+    assert between is not None  # it matches nothing, too
+    return min(len(body), between.end() + _OVERLAP)
