@@ -21,6 +21,7 @@ from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Loss, Operation, Undo, WireProtocol
 from axonhub.transformers.readings import Readings
+from axonhub.transformers.repetition import Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,8 @@ class Exchange:
     """The body, parsed once; never changed."""
     readings: Readings = field(default_factory=Readings)
     """Of its values."""
+    unseen: Unseen = field(default_factory=Unseen)
+    """Of the body."""
     request: Request | None = None
     """See `hub_request`."""
     asked_model: str = ""

@@ -44,7 +44,6 @@ from axonhub.transformers.memory import SignatureMemory
 from axonhub.transformers.protocol import ProtocolError, Unsupported, WireProtocol, Written
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.reminders import BILLING_MARK
-from axonhub.transformers.repetition import Unseen
 from axonhub.transformers.splice import may_come_again, replace_string
 
 logger = logging.getLogger(__name__)
@@ -72,7 +71,6 @@ class Chooser(Protocol):
 class Outbound:
     def __init__(self, chooser: Chooser, internal: Internal, memory: SignatureMemory) -> None:
         self._chooser, self._internal, self._memory = chooser, internal, memory
-        self._marks = Unseen(may_hold_carriers, _names_model_again)
 
     def attempt(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """The failover layer asks for the next try; an answer that is there already ends the exchange."""
@@ -127,14 +125,13 @@ class Outbound:
         """
         if not dialect.billing_block and BILLING_MARK in exchange.body:
             return False
-        carriers, _ = self._marks.holds(exchange.conversation, exchange.body)
-        return not carriers
+        return not exchange.unseen.holds(may_hold_carriers, exchange.body)
 
     def _rename(self, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
         """The client's bytes with the model's name that the provider knows."""
         body = exchange.body
         if not exchange.address.model:
-            _, again = self._marks.holds(exchange.conversation, body)
+            again = exchange.unseen.holds(_names_model_again, body)
             body = replace_string(body, "model", attempt.candidate.model, may_come_again=again)
         attempt.renamed_body = body
         attempt.request_body = _asking_usage(body, exchange, attempt, kind)

@@ -6,9 +6,9 @@ base64 in their signature field, so for them the whole text is encoded once more
 A carrier proves nothing: a client could write one. The provider that minted the value checks it; we only route it back.
 """
 
+import sys
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from sys import maxsize
 
 from axonhub.transformers.hub.parts import Signature
 
@@ -21,8 +21,8 @@ _TEXT_MARK = b'"gw1'
 _BASE64_MARK = b'"' + b64encode(b"gw1")
 
 
-def may_hold_carriers(body: bytes, start: int = 0, end: int = maxsize) -> bool:
-    """Does this JSON text, read byte by byte, hold between these places a string that begins as a carrier does?"""
+def may_hold_carriers(body: bytes, start: int = 0, end: int = sys.maxsize) -> bool:
+    """Does this JSON text, read byte by byte, hold from `start` to `end` a string that begins as a carrier does?"""
     # A search for a few bytes in a long body is what this costs, so there are two and not four.
     begun = body.find(_TEXT_MARK, start, end)
     if begun >= 0 and any(body.find(mark, begun, end) >= 0 for mark in _TEXT_MARKS):

@@ -21,7 +21,7 @@ import orjson
 
 from axonhub.transformers.json_types import Json
 from axonhub.transformers.readings import Readings
-from axonhub.transformers.repetition import SMALLEST_BYTES, shared_prefix, shared_suffix
+from axonhub.transformers.repetition import SMALLEST_BYTES, Unseen, shared_prefix, shared_suffix
 
 _MOST_VALUES = 4096
 """No conversation has so many messages; to look at each number of a long array costs more than to parse it."""
@@ -47,6 +47,8 @@ class Parsed(NamedTuple):
     """Of the document; (): nothing of it can be used for another body."""
     readings: Readings
     """Of the document."""
+    unseen: Unseen
+    """Of the body."""
 
 
 class _Side(NamedTuple):
@@ -71,11 +73,11 @@ class Reparsing:
         return self._parsed.get(conversation)
 
     def keep(self, conversation: Hashable, parsed: Parsed) -> None:
-        """Does nothing when it is of no use: beside a conversation's bodies there are short ones, for its title."""
-        if not parsed.members:
+        """Nothing short: beside a conversation's bodies there are others, for its title."""
+        if len(parsed.body) < SMALLEST_BYTES:
             return
         self._forget(conversation)
-        self._parsed[conversation] = parsed
+        self._parsed[conversation] = parsed if parsed.members else parsed._replace(document=None)
         self._bytes += len(parsed.body)
         while self._bytes > self._most_bytes:
             self._forget(next(iter(self._parsed)))
@@ -88,21 +90,28 @@ class Reparsing:
 def reparsed(before: Parsed | None, body: bytes) -> Parsed:
     """`before` may be of any body; best it is the last of the same conversation. Both documents share values, so
     neither may be changed. orjson.JSONDecodeError."""
-    if before and before.members:
-        members = before.members if before.body == body else _members_like(before, body)
-        if members:
-            return Parsed(body, {each.key: each.value for each in members}, members, Readings(before.readings))
+    if before is None or len(body) < SMALLEST_BYTES:
+        return _parsed(body, Unseen())
+    prefix = shared_prefix(before.body, body)
+    suffix = shared_suffix(before.body, body, min(len(before.body), len(body)) - prefix)
+    unseen = Unseen(before.unseen, prefix, suffix)
+    same = prefix == len(body) == len(before.body)
+    if members := before.members if same else _members_like(before, body, prefix, suffix):
+        return Parsed(body, {each.key: each.value for each in members}, members, Readings(before.readings), unseen)
+    return _parsed(body, unseen)
+
+
+def _parsed(body: bytes, unseen: Unseen) -> Parsed:
     document = orjson.loads(body)
-    return Parsed(body, document, () if len(body) < SMALLEST_BYTES else _members(body, document), Readings())
+    members = () if len(body) < SMALLEST_BYTES else _members(body, document)
+    return Parsed(body, document, members, Readings(), unseen)
 
 
 # -- what is as before
 
 
-def _members_like(before: Parsed, body: bytes) -> tuple[Member, ...]:
+def _members_like(before: Parsed, body: bytes, prefix: int, suffix: int) -> tuple[Member, ...]:
     """Those of a body most of which may have been parsed before; () on any doubt."""
-    prefix = shared_prefix(before.body, body)
-    suffix = shared_suffix(before.body, body, min(len(before.body), len(body)) - prefix)
     left, right = _left(before.members, prefix), _right(before.members, len(before.body) - suffix)
     if left is None or right is None:
         return ()

@@ -5,9 +5,9 @@ caches and signatures depend on them.
 """
 
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
-from sys import maxsize
 
 import orjson
 
@@ -82,8 +82,8 @@ def _without_members(body: bytes, members: list[tuple[str, int, int, int]], drop
     return b"".join((*pieces, body[members[-1][3] :]))
 
 
-def may_come_again(body: bytes, member: str, start: int = 0, end: int = maxsize) -> bool:
-    """Might a string member of this name stand behind the body's first one, between these places?
+def may_come_again(body: bytes, member: str, start: int = 0, end: int = sys.maxsize) -> bool:
+    """Might a string member of this name stand behind the body's first one, between `start` and `end`?
 
     At any depth, or spelled with escaped letters; True also where the first member has another name. Fixed bytes are
     found ten times as fast as what a pattern says exactly, and most bodies hold neither.
@@ -91,7 +91,8 @@ def may_come_again(body: bytes, member: str, start: int = 0, end: int = maxsize)
     first = _first_string(body, member)
     if first is None:
         return True
-    start = max(start, first[1])
+    if start < first[1]:  # What stood in the first one, in the body that was looked through, may stand behind it here.
+        start, end = first[1], sys.maxsize
     again = body.find(orjson.dumps(member), start, end) >= 0 and _string_member(member).search(body, start, end)
     escaped = body.find(b"\\u00", start, end) >= 0 and _ESCAPED_LETTER.search(body, start, end)
     return bool(again or escaped)

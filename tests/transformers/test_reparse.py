@@ -219,6 +219,13 @@ def test_each_conversation_has_its_own():
     assert reparsing.last("another talk") is None
 
 
+def test_of_a_body_written_otherwise_only_its_bytes_are_kept():
+    reparsing, parsed = Reparsing(), reparsed(None, BODY + b"\n")
+    reparsing.keep("talk", parsed)
+
+    assert reparsing.last("talk") == parsed._replace(document=None)
+
+
 def test_no_more_is_remembered_than_may_be():
     reparsing = Reparsing(most_bytes=3 * len(BODY))
     for talk in (0, 1, 2, 0, 0, 3):

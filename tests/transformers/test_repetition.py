@@ -1,13 +1,16 @@
 """What a conversation repeats is not looked through again, and nothing is missed for that."""
 
+import re
+
+import pytest
 from hypothesis import given, strategies as st
 
-from axonhub.transformers import repetition
 from axonhub.transformers.carriers import may_hold_carriers
-from axonhub.transformers.repetition import Unseen, changed
+from axonhub.transformers.repetition import Unseen, safe_end, safe_start, shared_prefix, shared_suffix
 from axonhub.transformers.splice import may_come_again
 
-LONG = b"x" * repetition.SMALLEST_BYTES
+LONG = b"x" * 100
+"""Longer than what is looked through again on both sides of a difference."""
 PIECES = [
     b'"gw1r.',
     b'"gw',
@@ -34,67 +37,111 @@ def again(body: bytes, start: int, end: int) -> bool:
     return may_come_again(body, "model", start, end)
 
 
-@given(texts, st.lists(st.tuples(texts, texts, st.integers(0, 200), st.integers(0, 40)), max_size=6))
-def test_the_answer_is_that_of_the_whole_body(first, edits):
-    """Each body is the one before with something put in, after some of its new bytes, and something taken out."""
-    unseen = Unseen(may_hold_carriers, again)
-    body, beginning = first + LONG + first, b'{"model":"a","x":"'
-    for put, behind, place, taken in edits:
-        at = min(place, len(body)) if place % 2 else max(0, len(body) - place)
-        body = body[:at] + put + body[at + taken :] + behind
-        whole = beginning + body
-
-        assert unseen.holds("talk", whole) == (may_hold_carriers(whole), again(whole, 0, len(whole)))
+def following(unseen: Unseen, before: bytes, body: bytes) -> Unseen:
+    """That of the body after it."""
+    prefix = shared_prefix(before, body)
+    return Unseen(unseen, prefix, shared_suffix(before, body, min(len(before), len(body)) - prefix))
 
 
-@given(st.integers(0, 60), st.integers(0, 60), st.booleans())
-def test_white_space_without_end_hides_no_second_model(before, behind, at_the_end):
-    """The body before ended within it, or began anew within it."""
-    models = Unseen(again)
-    start, end = b'{"model":"a","x":"' + LONG + b'","model"' + b" " * before, b" " * behind + b':"other"}'
-    assert models.holds("talk", start if at_the_end else start[:-1] + b"x" + b" " * behind) == (False,)
+@given(texts, texts, st.lists(st.tuples(texts, st.integers(0, 300), st.integers(0, 30)), max_size=6))
+def test_the_answer_is_that_of_the_whole_body(first, last, later):
+    """Each body is the one before, with something else in one place."""
+    body = b'{"model":"a","x":"' + LONG + first + LONG + last
+    unseen = Unseen()
+    for piece, place, fewer in [(b"", 0, 0), *later]:
+        before, body = body, body[:place] + piece + body[place + fewer :]
+        unseen = following(unseen, before, body)
 
-    assert models.holds("talk", start + end) == (True,)
+        assert unseen.holds(may_hold_carriers, body) == may_hold_carriers(body)
+        assert unseen.holds(again, body) == may_come_again(body, "model")
 
 
-@given(st.integers(0, 60), st.integers(1, 60))
-def test_nor_does_it_in_front_of_what_is_as_before(before, more):
-    models = Unseen(again)
-    start, end = b'{"model":"a","x":"', b" " * before + b':"other' + LONG
-    assert models.holds("talk", start + b'y",' + end) == (False,)
+@given(texts, st.lists(texts, max_size=6))
+def test_what_is_added_is_looked_through(first, later):
+    body, unseen = b'{"model":"a","x":"' + LONG + first, Unseen()
+    for piece in [b"", *later]:
+        before, body = body, body + piece
+        unseen = following(unseen, before, body)
 
-    assert models.holds("talk", start + b'y","model"' + b" " * more + end) == (True,)
+        assert unseen.holds(may_hold_carriers, body) == may_hold_carriers(body)
+        assert unseen.holds(again, body) == may_come_again(body, "model")
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_white_space_without_end_hides_no_second_model(before, between, behind):
+    """What was new stands among it."""
+    start, end = b'{"model":"a","x":"' + LONG + b'","model' + b'"' * (between > 30) + b" " * before, b" " * behind
+    old, new = start + end + b':"other"}', start + b'"' * (between <= 30) + b" " * between + end + b':"other"}'
+    unseen = Unseen()
+    unseen.holds(again, old)
+
+    assert following(unseen, old, new).holds(again, new) == may_come_again(new, "model")
+
+
+def test_what_stood_in_the_first_model_is_seen_behind_it():
+    bodies = [b'{"model":"a' + between + LONG + b'\\u006d"}' for between in (b"", b'","b":"')]
+    unseen = Unseen()
+    assert not unseen.holds(again, bodies[0])
+
+    assert following(unseen, *bodies).holds(again, bodies[1])
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_white_space_at_the_end_hides_no_second_model(before, behind):
+    """The body before ended within it."""
+    start = b'{"model":"a","x":"' + LONG + b'","model"' + b" " * before
+    unseen, body = Unseen(), start + b" " * behind + b':"other"}'
+    assert not unseen.holds(again, start)
+
+    assert following(unseen, start, body).holds(again, body)
+
+
+@pytest.mark.parametrize("between", [0, 1, 40])
+def test_the_longest_thing_is_found_wherever_the_difference_is(between: int):
+    thing = b"a" * 16 + b" " * between + b"b" * 16
+
+    def finds(body: bytes, start: int, end: int) -> bool:
+        return re.compile(rb"a{16}[ :]*b{16}").search(body, start, end) is not None
+
+    for place in range(len(thing)):
+        old, new = LONG + thing[:place] + b"-" + thing[place + 1 :] + LONG, LONG + thing + LONG
+        unseen = Unseen()
+        assert not unseen.holds(finds, old)
+
+        assert following(unseen, old, new).holds(finds, new)
 
 
 def test_only_what_is_new_is_looked_through():
     looked: list[tuple[int, int]] = []
-    unseen = Unseen(lambda body, start, end: bool(looked.append((start, end))))
-    one, two = LONG + b"one" + LONG, LONG + b"two, longer" + LONG
 
-    unseen.holds("talk", one)
-    unseen.holds("talk", two)
-    unseen.holds("talk", two)
-    unseen.holds("another talk", two)
+    def look(body: bytes, start: int, end: int) -> bool:
+        return bool(looked.append((start, end)))
 
-    assert looked == [(0, len(one)), changed(one, two), (0, len(two))]
-    assert len(LONG) - 64 < looked[1][0] < len(LONG)
-    assert len(LONG) + len("two, longer") < looked[1][1] < len(LONG) + 80
+    bodies = [LONG + b"one" + LONG, LONG + b"two" + LONG]
+    first = Unseen()
+    first.holds(look, bodies[0])
+    following(first, *bodies).holds(look, bodies[1])
+    Unseen().holds(look, bodies[1])
+
+    new = safe_start(bodies[1], len(LONG)), safe_end(bodies[1], len(LONG) + 3)
+    assert looked == [(0, 203), new, (0, 203)]
+    assert len(LONG) - 64 < new[0] < len(LONG) < len(LONG) + 3 < new[1] < len(LONG) + 67
 
 
 def test_what_was_found_once_is_found_again():
-    unseen = Unseen(lambda body, start, end: body.find(b"here", start, end) >= 0)
+    def finds(body: bytes, start: int, end: int) -> bool:
+        return body.find(b"here", start, end) >= 0
 
-    assert [unseen.holds("talk", LONG + b"here"), unseen.holds("talk", LONG + b"here too")] == [(True,), (True,)]
-    assert unseen.holds("talk", LONG) == (False,)
+    bodies = [LONG + b"here", LONG + b"here too", LONG]
+    unseen, found = Unseen(), []
+    for before, body in zip([b"", *bodies], bodies, strict=False):
+        unseen = following(unseen, before, body)
+        found.append(unseen.holds(finds, body))
+
+    assert found == [True, True, False]
 
 
-def test_no_more_is_remembered_than_may_be():
-    looked: list[int] = []
-    unseen = Unseen(lambda body, start, end: bool(looked.append(start)), most_bytes=3 * len(LONG))
+def test_what_nobody_looked_for_is_not_known():
+    unseen = following(Unseen(), LONG, LONG)
 
-    for talk in range(5):
-        unseen.holds(talk, LONG)
-    unseen.holds(4, LONG + b"x")
-    unseen.holds(0, LONG)
-
-    assert [start > 0 for start in looked] == [False] * 5 + [True, False]
+    assert unseen.holds(lambda body, start, end: (start, end) == (0, len(body)), LONG)
