@@ -4,6 +4,7 @@ mitmproxy's own look through all fields for each name. Its layers ask twenty-fiv
 each piece of a stream.
 """
 
+from functools import lru_cache
 from typing import Any, Self
 
 from mitmproxy import http
@@ -25,19 +26,30 @@ class IndexedHeaders(http.Headers):
         return headers
 
     def get_all(self, name: str | bytes) -> list[str]:
-        if self._indexed is not self.fields:
-            self._table, self._indexed = {key.lower(): value for key, value in self.fields}, self.fields
-        if len(self._table) < len(self.fields):
+        if not self._is_plain():
             return super().get_all(name)
-        raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
-        value = self._table.get(raw.lower())
+        value = self._table.get(_key(name))
         return [] if value is None else [value.decode("utf-8", "surrogateescape")]
 
     def get(self, key: str | bytes, default: Any = None) -> Any:
-        values = self.get_all(key)
-        if len(values) == 1:
-            return values[0]
-        return ", ".join(values) if values else default
+        if not self._is_plain():
+            values = super().get_all(key)
+            return ", ".join(values) if values else default
+        value = self._table.get(_key(key))
+        return default if value is None else value.decode("utf-8", "surrogateescape")
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str | bytes) and bool(self.get_all(key))
+        if not isinstance(key, str | bytes):
+            return False
+        return _key(key) in self._table if self._is_plain() else bool(super().get_all(key))
+
+    def _is_plain(self) -> bool:
+        """Has each field a name of its own? Then the table, now up to date, tells all."""
+        if self._indexed is not self.fields:
+            self._table, self._indexed = {key.lower(): value for key, value in self.fields}, self.fields
+        return len(self._table) == len(self.fields)
+
+
+@lru_cache(maxsize=512)
+def _key(name: str | bytes) -> bytes:
+    return (name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")).lower()

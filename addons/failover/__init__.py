@@ -15,9 +15,9 @@ Rules that keep it right (tests/addons/test_failover.py, tests/gateway/test_fail
 - One timer per client connection, aimed at the earliest deadline of its streams.
 - Dead server connections are forgotten when the next stream begins; mitmproxy would keep them until the client leaves.
 - A client of a stream that hears nothing for long gets a head and a keep-alive; other channels may still be tried.
-- What costs a CPU most is the way from layer to layer, so what is plain is read here and goes straight: heads and bodies
-  of HTTP/1 (heads.py, connections.py, chunks.py), and a stream's bytes to an HTTP/1 client (`forward` in layer.py).
-  Anything else takes mitmproxy's way, and so does each refusal.
+- What costs a CPU most is the way from layer to layer, so what is plain is read here and goes straight: heads and
+  bodies of HTTP/1 (heads.py, connections.py, chunks.py), and a stream's bytes to an HTTP/1 client (`forward` in
+  layer.py). Anything else takes mitmproxy's way, and so does each refusal.
 - A client that reads too slowly stops the reading of its upstream. mitmproxy sees to that for HTTP/1 clients only.
 """
 
