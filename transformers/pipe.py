@@ -290,7 +290,7 @@ class PassThrough:
         return [*rest, *self._cut_off(_CUT)]
 
     def _passed(self, piece: bytes) -> list[bytes]:
-        self._last = (self._last + piece)[-4:]
+        self._last = (self._last + piece[-4:])[-4:]
         if self._sieve:
             self._sifted.add(piece)
         return [piece] if piece else []
@@ -394,7 +394,7 @@ def _nothing(piece: bytes) -> bytes:
 
 
 def _is_ping(sse_event: SseEvent) -> bool:
-    return sse_event.name == "ping" or _PING.match(sse_event.data) is not None
+    return sse_event.name == "ping" or (not sse_event.name and _PING.match(sse_event.data) is not None)
 
 
 def _is_object(data: str) -> bool:
