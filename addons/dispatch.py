@@ -119,16 +119,18 @@ def use_table(manager: AddonManager) -> None:
 
 def _run(listeners: Iterator[Listener], arguments: Sequence[object]) -> Awaitable[object] | None:
     """Calls one after the other; stops at one that must be waited for, and gives that back."""
-    try:
-        while True:
-            with safecall():  # logs what a listener raises, and the next one is called
-                for listener in listeners:
-                    result = listener(*arguments)
-                    if result is not None and isawaitable(result) and (awaited := _advanced(result)) is not None:
-                        return awaited
-                return None
-    except exceptions.AddonHalt:
-        return None
+    while True:
+        try:
+            for listener in listeners:
+                result = listener(*arguments)
+                if result is not None and isawaitable(result) and (awaited := _advanced(result)) is not None:
+                    return awaited
+            return None
+        except exceptions.AddonHalt:
+            return None
+        except Exception as error:
+            with safecall():  # says so in the log; then the next listener is called
+                raise error
 
 
 def _advanced(awaited: Awaitable[object]) -> Awaitable[object] | None:
