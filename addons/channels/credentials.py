@@ -29,8 +29,8 @@ def auth_headers(style: AuthStyle, credential: SecretStr | None) -> dict[str, st
 
 def rotated(credentials: Sequence[SecretStr], affinity: str) -> tuple[SecretStr, ...]:
     """All of them, each trace's own first: always the same one, so that the provider's cache is hit."""
-    if not credentials:
-        return ()
+    if len(credentials) < 2:
+        return tuple(credentials)
     digest = hashlib.sha256(affinity.encode()).digest()
     first = int.from_bytes(digest[:8]) % len(credentials)
     return (*credentials[first:], *credentials[:first])
