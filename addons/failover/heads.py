@@ -16,7 +16,7 @@ from axonhub.addons.indexed_headers import IndexedHeaders
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _REQUEST_LINE = re.compile(rb"([^\s]+) (/[^\s]*) (HTTP/1\.[01])")
-_RESPONSE_LINE = re.compile(rb"(HTTP/1\.[01]) ([2-5]\d\d) ?([^\r\n]*)")
+_RESPONSE_LINE = re.compile(rb"(HTTP/1\.[01]) ([2-5]\d\d)(?: |(?: (\S[^\r\n]*)))?")
 
 
 type Read[Message: http.Message] = tuple[Message, int, int | None]
@@ -45,7 +45,7 @@ def read_response(buffer: bytes, request: http.Request) -> Read[http.Response] |
     if line is None or fields is None:
         return None
     version, status, reason = line.groups()
-    response = _message(http.Response, ResponseHead, version, fields, status_code=int(status), reason=reason)
+    response = _message(http.Response, ResponseHead, version, fields, status_code=int(status), reason=reason or b"")
     return _sized(response, end, request, response)
 
 

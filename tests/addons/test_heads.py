@@ -30,6 +30,10 @@ LINES = st.sampled_from(
         b"HTTP/1.1 999 What",
         b"HTTP/1.1 abc OK",
         b"HTTP/1.1  404  Not  Found",
+        b"HTTP/1.1 404  Not  Found",
+        b"HTTP/1.1 200OK",
+        b"HTTP/1.1 2000 OK",
+        b"HTTP/1.1 200 ",
     ]
 )
 FIELDS = st.one_of(
@@ -120,3 +124,8 @@ def test_plain_heads_are_read_here() -> None:
 )
 def test_what_is_not_plain_is_left_to_mitmproxy(buffer: bytes) -> None:
     assert read_request(buffer) is None
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 200OK", b"HTTP/1.1 2000 OK", b"HTTP/1.1 200  two spaces"])
+def test_a_status_line_that_is_not_plain_is_left_to_mitmproxy(line: bytes) -> None:
+    assert read_response(line + b"\r\ncontent-length: 0\r\n\r\n", POST) is None
