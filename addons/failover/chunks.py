@@ -16,6 +16,8 @@ class Chunks:
 
     def __init__(self) -> None:
         self.ended = False
+        self.broken = ""
+        """Why the body is not in chunks from here on; nothing more may be fed then."""
         self.rest = b""
         """What came behind the body's end."""
         self._line = b""
@@ -25,15 +27,21 @@ class Chunks:
         self._in_trailers = False
 
     def feed(self, data: bytes) -> bytes:
-        """What the data adds to the body. ValueError when it is not in chunks; nothing more may be fed then."""
-        data, self._line = self._line + data, b""
+        """What the data adds to the body, also where that ends badly."""
         pieces: list[bytes] = []
+        try:
+            self._take_apart(self._line + data, pieces)
+        except ValueError as error:
+            self.broken = str(error)
+        return b"".join(pieces)
+
+    def _take_apart(self, data: bytes, pieces: list[bytes]) -> None:
+        self._line = b""
         at = self._read_chunk(data, 0, pieces) if self._left else 0
         while at < len(data) and not (self._in_trailers or self._left):
             at = self._read_chunk(data, self._read_size(data, at), pieces)
         while at < len(data) and self._in_trailers:
             at = self._read_trailer(data, at)
-        return b"".join(pieces)
 
     def _read_size(self, data: bytes, at: int) -> int:
         found = _SIZE_LINE.match(data, at)

@@ -36,6 +36,8 @@ class TolerantHttp1(Http1Connection):
 
     left = 0
     """Bytes that are missing of a body whose length is stated."""
+    size_bytes = 0
+    """That length."""
     keeps: Callable[[int, bytes], bool] | None = None
     """A stream's id and a piece of its body → was it kept, so that nobody else need hear of it?"""
 
@@ -54,7 +56,7 @@ class TolerantHttp1(Http1Connection):
             self.body_reader = make_body_reader(size_bytes)
             yield from self.state(event)
         else:
-            self.left = size_bytes
+            self.left = self.size_bytes = size_bytes
             yield from self.count(bytes(self.buf.maybe_extract_at_most(len(self.buf)) or b""))
 
     def count(self, data: bytes) -> Commands:
@@ -71,8 +73,9 @@ class TolerantHttp1(Http1Connection):
             yield from self.mark_done(request=is_request, response=not is_request)
 
     def read_body(self, event: events.Event) -> Commands:
-        if self.left:  # the connection has ended, and mitmproxy has the words for that
-            self.body_reader, self.left = make_body_reader(self.left), 0
+        if self.left:  # the connection has ended
+            yield from self.fall_short()
+            return
         try:
             yield from super().read_body(event)
         except NotImplementedError:  # a body that ends in trailers; they mean nothing to anyone here
@@ -80,6 +83,15 @@ class TolerantHttp1(Http1Connection):
             yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
             is_request = isinstance(self, Http1Server)
             yield from self.mark_done(request=is_request, response=not is_request)
+
+    def fall_short(self) -> Commands:
+        """In mitmproxy's words, whose own reader has seen none of the body."""
+        assert self.stream_id is not None
+        received = f"received {self.size_bytes - self.left} bytes, expected {self.size_bytes}"
+        self.left, self.state = 0, self.done
+        yield commands.CloseConnection(self.conn)
+        message = f"HTTP/1 protocol error: peer closed connection without sending complete message body ({received})"
+        yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, message, code=self.ReceiveProtocolError.code))
 
     def flooded(self) -> bool:
         """Is the unfinished header block over the limit? mitmproxy itself has none."""
@@ -149,17 +161,15 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
     def take_apart(self, chunks: Chunks, data: bytes) -> Commands:
         """What one read brings is one piece, however many chunks it came in."""
         assert self.stream_id is not None
-        try:
-            piece = chunks.feed(data)
-        except ValueError as error:
-            self.body_reader, self.chunks = make_body_reader(None), None
-            yield commands.CloseConnection(self.conn)
-            message = f"HTTP/1 protocol error: {error}"
-            yield ReceiveHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR))
-            return
+        piece = chunks.feed(data)
         if piece and (command := self.taken_on(self.stream_id, piece)):
             yield command
-        if chunks.ended:
+        if chunks.broken:
+            self.body_reader, self.chunks = make_body_reader(None), None
+            yield commands.CloseConnection(self.conn)
+            message = f"HTTP/1 protocol error: {chunks.broken}"
+            yield ReceiveHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR))
+        elif chunks.ended:
             self.chunks = None
             if chunks.rest:
                 self.buf += chunks.rest
@@ -181,7 +191,12 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
             yield commands.CloseConnection(self.conn)
             flood = ResponseProtocolError(self.stream_id, "endless headers", ErrorCode.GENERIC_SERVER_ERROR)
             yield ReceiveHttp(flood)
-        elif self.request and self.stream_id is not None and (found := read_response(bytes(self.buf), self.request)):
+        elif (
+            self.request
+            and self.stream_id is not None
+            and isinstance(event, events.DataReceived)
+            and (found := read_response(bytes(self.buf), self.request))
+        ):
             self.response, end, size_bytes = found
             self.buf.maybe_extract_at_most(end)
             yield ReceiveHttp(ResponseHeaders(self.stream_id, self.response, size_bytes == 0))

@@ -48,24 +48,17 @@ def by_h11(body: bytes) -> tuple[bytes, str]:
 
 def by_us(parts: Iterable[bytes]) -> tuple[bytes, str]:
     chunks, content = Chunks(), b""
-    try:
-        for part in parts:
-            if chunks.ended:
-                assert content is not None
-                break
-            content += chunks.feed(part)
-    except ValueError:
-        return content, "broken"
-    return content, "ended" if chunks.ended else "waits"
+    for part in parts:
+        if chunks.ended or chunks.broken:
+            break
+        content += chunks.feed(part)
+    return content, "broken" if chunks.broken else "ended" if chunks.ended else "waits"
 
 
 @settings(max_examples=1500)
 @given(bodies(), st.lists(st.integers(0, 400), max_size=6))
 def test_the_same_as_h11_at_any_cut(body: bytes, cuts: list[int]) -> None:
-    theirs, ours = by_h11(body), by_us(pieces(body, cuts))
-    assert theirs[1] == ours[1]
-    if theirs[1] != "broken":  # else what came before is of no use to anybody
-        assert theirs[0] == ours[0]
+    assert by_h11(body) == by_us(pieces(body, cuts))
 
 
 def test_what_stands_behind_the_end_is_kept() -> None:
@@ -81,10 +74,12 @@ def test_a_chunk_is_passed_on_before_it_is_complete() -> None:
 
 @pytest.mark.parametrize("line", [b"5" * 21 + b"\r\n", b";" * 70_000, b"g\r\n", b"\r\n"])
 def test_a_size_that_is_none_is_an_error(line: bytes) -> None:
-    with pytest.raises(ValueError, match="no size"):
-        Chunks().feed(line)
+    chunks = Chunks()
+    assert chunks.feed(line) == b""
+    assert "no size" in chunks.broken
 
 
 def test_a_chunk_that_is_longer_than_it_says_is_an_error() -> None:
-    with pytest.raises(ValueError, match="longer"):
-        Chunks().feed(b"3\r\nhello\r\n")
+    chunks = Chunks()
+    assert chunks.feed(b"3\r\nhello\r\n") == b"hel"
+    assert "longer" in chunks.broken

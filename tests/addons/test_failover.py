@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from types import SimpleNamespace
 
 import h2.config
@@ -199,6 +200,7 @@ def test_whole_answer():
         ("reset", lambda peer: peer.leaves(), Ending.DISCONNECTED),
         ("garbage", lambda peer: peer.says("what?\r\n\r\n"), Ending.DISCONNECTED),
         ("bad header", lambda peer: peer.says("HTTP/1.1 200 OK\r\nbad name : x\r\n\r\n"), Ending.DISCONNECTED),
+        ("bad status", lambda peer: peer.says(OK.replace("200 ", "200")), Ending.DISCONNECTED),
         ("two lengths", lambda peer: peer.says(OK.replace("5", "5, 6", 1)), Ending.DISCONNECTED),
         ("half a head", lambda peer: (peer.says("HTTP/1.1 200"), peer.leaves()), Ending.DISCONNECTED),
         ("half a body", lambda peer: (peer.says(OK[:-2]), peer.leaves()), Ending.DISCONNECTED),
@@ -436,6 +438,62 @@ def test_upstream_dies_in_mid_stream():
     assert book.story[-2:] == ["response", "close a"]
     assert hooks.endings == [Ending.DISCONNECTED]
     assert not book.client.closed
+    assert_at_rest(book, hooks)
+
+
+def test_what_stands_before_a_broken_chunk_is_said():
+    """Also where both come in one read: how a stream is cut must not decide what is heard of it."""
+    book, hooks = asked("a", "b")
+    upstream = book.opens("a")
+    upstream.says(STREAM + chunk("one"))
+    upstream.says(chunk("two") + "zz\r\n")
+
+    assert chunks(book.client.heard) == "ONE\nTWO\n(aborted: network)"
+    assert hooks.endings == [Ending.DISCONNECTED]
+    assert upstream.closed
+    assert_at_rest(book, hooks)
+
+
+def test_first_word_before_a_broken_chunk_commits():
+    book, hooks = asked("a", "b")
+    book.opens("a").says(STREAM + chunk("one") + "zz\r\n")
+
+    assert chunks(book.client.heard) == "ONE\n(aborted: network)"
+    assert hooks.channels == ["b"]
+    assert_at_rest(book, hooks)
+
+
+@pytest.mark.parametrize("cuts", [(), (40,), (40, 41)])
+def test_how_much_of_an_answer_came_is_told(cuts: tuple[int, ...]):
+    book, hooks = asked("a")
+    upstream, answer = book.opens("a"), OK[:-2]
+    for begin, end in pairwise((0, *cuts, len(answer))):
+        upstream.says(answer[begin:end])
+    upstream.leaves()
+
+    assert "(received 3 bytes, expected 5)" in hooks.tries[0].detail
+
+
+def test_how_much_of_a_request_came_is_told():
+    hooks = Hooks(["a"])
+    book = Playbook(hooks)
+    book.client.says(post("{ }")[:-1])
+    book.client.leaves()
+
+    assert "(received 2 bytes, expected 3)" in hooks.errors[0]
+    assert_at_rest(book, hooks)
+
+
+def test_head_that_is_read_only_when_its_connection_has_ended_is_no_answer():
+    """mitmproxy waits for more behind a blank line that comes first; then nothing comes."""
+    book, hooks = asked("a", "b")
+    upstream = book.opens("a")
+    upstream.says("\r\n" + STREAM + chunk("one"))
+    upstream.leaves()
+    book.opens("b").says(OK)
+
+    assert book.client.heard == OK.encode()
+    assert hooks.endings == [Ending.DISCONNECTED, Ending.WHOLE]
     assert_at_rest(book, hooks)
 
 
