@@ -233,6 +233,7 @@ class Exchange:
             self.request = self.address.protocol.read_request(
                 self.document, self.asked_model, self.stream, self.readings
             )
+            self.readings.settled()
         return self.request
 
     @property

@@ -11,7 +11,7 @@ from axonhub.transformers.json_types import Json
 
 
 class Readings:
-    """Of one request. Keeps its values alive, and those of the request before that it was read with."""
+    """Of one request. Keeps its values alive and, until it is `settled`, those of the request before."""
 
     def __init__(self, before: "Readings | None" = None) -> None:
         self._before: dict[str, tuple[Json, object]] = before._now if before else {}
@@ -24,3 +24,8 @@ class Readings:
             known = value, read()
         self._now[path] = known
         return cast(T, known[1])
+
+    def settled(self) -> None:
+        """The request is read. What the one before had more need not live any longer: of a conversation that was cut
+        short that may be megabytes."""
+        self._before = {}

@@ -1,5 +1,7 @@
 """What a conversation's last request said is not read again, and the next one means what it would mean by itself."""
 
+from weakref import ref
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -82,3 +84,18 @@ def test_what_could_not_be_read_is_read_again():
         with pytest.raises(Unreadable):
             PROTOCOL.read_request({"messages": [MESSAGES[7]]}, "m", True, readings)
         readings = Readings(readings)
+
+
+def test_once_a_request_is_read_what_is_gone_lives_no_longer():
+    """A conversation that was cut short is remembered, and must weigh no more than its last body."""
+
+    class Turn: ...
+
+    before = Readings()
+    gone = ref(before.of("messages[1]", {}, Turn))
+    now = Readings(before)
+    del before
+    assert gone()
+    now.settled()
+
+    assert gone() is None

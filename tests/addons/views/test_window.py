@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from weakref import ref
 
 import pytest
 from mitmproxy import flowfilter, io
@@ -19,6 +20,7 @@ from axonhub.addons.views import keeping
 from axonhub.addons.views.window import Last, Window
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.usage import Usage
+from axonhub.transformers.readings import Readings
 from tests.addons.views.exchanges import CHANNEL, CREDENTIAL, finished, shown_in
 
 FAILURE = Failure(FailureKind.RATE_LIMIT, "Slow down.")
@@ -219,6 +221,19 @@ def test_list_of_mitmweb_is_cut_as_the_operator_says() -> None:
         last.response(listed[-1])
 
         assert listed[2:] == list(view.resolve("@all"))
+
+
+def test_body_that_is_read_lets_the_one_before_go() -> None:
+    class Turn: ...
+
+    before, exchange = Readings(), finished()
+    gone = ref(before.of("messages[9]", {}, Turn))
+    exchange.readings = Readings(before)
+    del before
+    assert gone()
+    exchange.hub_request()
+
+    assert gone() is None
 
 
 def test_record_written_lets_the_parsed_bodies_go() -> None:
