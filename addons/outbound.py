@@ -152,7 +152,7 @@ class Outbound:
         base_url = self._internal.base_url(kind.internal) if kind.internal else _base_url(channel, kind)
         url = upstream_url(base_url, endpoint, kind.paths.get(attempt.protocol.name, ""))
         own = _is_own_vendors(exchange, attempt, kind) and not exchange.json_array  # whose query names another form
-        if not attempt.converted or own:
+        if exchange.query and (own or not attempt.converted):
             url = with_query(url, exchange.query)
         request = flow.request
         request.headers = _headers(exchange, attempt, kind)
