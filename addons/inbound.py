@@ -84,6 +84,8 @@ class Inbound:
         if path != exchange.path:
             exchange.address = claim(flow.request.method, path, by_name(flow.request.headers.fields))
         exchange.path, exchange.request = path, None
+        if not exchange.trace.trace_id:
+            exchange.trace = trace_ids(exchange.config.server.trace, flow.request.headers, {})
         _open(exchange, flow.request)
         await self._read_aside(exchange)
 

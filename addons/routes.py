@@ -60,7 +60,7 @@ _NEAREST = (
 
 def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
     """`path` without query and base path. UnknownPath, WrongMethod."""
-    known = _known(path)
+    known = _known(path) if len(path) <= _LONGEST_KNOWN else _looked_up(path)
     if not known:
         raise UnknownPath(f"There is nothing at {path[:200]!r} here.")
     for route, match in known:
@@ -70,10 +70,14 @@ def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
     raise WrongMethod(f"{path[:200]!r} takes {allowed}, not {method[:20]}.", allowed)
 
 
-@lru_cache(maxsize=256)
-def _known(path: str) -> Sequence[tuple[Route, re.Match[str]]]:
+def _looked_up(path: str) -> Sequence[tuple[Route, re.Match[str]]]:
     found = ((route, route.pattern.fullmatch(path)) for route in _ROUTES if route.protocol in discovered())
     return [(route, match) for route, match in found if match]
+
+
+_LONGEST_KNOWN = 200
+"""Characters; whoever has no key must not fill the memory with paths."""
+_known = lru_cache(maxsize=256)(_looked_up)
 
 
 def inside(path: str, base_path: str) -> str:

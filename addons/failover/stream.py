@@ -368,6 +368,9 @@ class GatewayStream(HttpStream):
         except ValueError as error:
             yield from self.next_try(Ending.DISCONNECTED, f"malformed headers: {error}")
             return
+        if event.response.status_code == 101:
+            yield from self.next_try(Ending.DISCONNECTED, "an upgrade that nobody asked for")
+            return
         self.flow.response = twin(event.response)
         yield HttpResponseHeadersHook(self.flow)
         if (yield from self.client_gone()):

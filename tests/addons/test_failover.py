@@ -199,6 +199,11 @@ def test_whole_answer():
     [
         ("reset", lambda peer: peer.leaves(), Ending.DISCONNECTED),
         ("garbage", lambda peer: peer.says("what?\r\n\r\n"), Ending.DISCONNECTED),
+        (
+            "upgrade",
+            lambda peer: peer.says("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+            Ending.DISCONNECTED,
+        ),
         ("bad header", lambda peer: peer.says("HTTP/1.1 200 OK\r\nbad name : x\r\n\r\n"), Ending.DISCONNECTED),
         ("bad status", lambda peer: peer.says(OK.replace("200 ", "200")), Ending.DISCONNECTED),
         ("two lengths", lambda peer: peer.says(OK.replace("5", "5, 6", 1)), Ending.DISCONNECTED),
