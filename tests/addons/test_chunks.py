@@ -7,7 +7,7 @@ import h11
 import pytest
 from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from axonhub.addons.failover.chunks import Chunks
 
@@ -55,6 +55,7 @@ def by_us(parts: Iterable[bytes]) -> tuple[bytes, str]:
     return content, "broken" if chunks.broken else "ended" if chunks.ended else "waits"
 
 
+@example(b"1\r\n.\r\n1;x\r\r\n.\r\n0\r\n\r\n", [])
 @settings(max_examples=1500)
 @given(bodies(), st.lists(st.integers(0, 400), max_size=6))
 def test_the_same_as_h11_at_any_cut(body: bytes, cuts: list[int]) -> None:
