@@ -32,7 +32,7 @@ EVERYTHING = Said("Hm.", "Here, 北京.", (Call("read", '{"path":"ä"}'), Call("
 each_protocol = pytest.mark.parametrize("name", PROTOCOLS)
 
 
-def write_everywhere(request: Request) -> None:
+def assert_written_everywhere(request: Request) -> None:
     for name in PROTOCOLS:
         with suppress(ProtocolError):
             body = discovered()[name].write_request(request, DIALECTS[name]).body
@@ -40,7 +40,7 @@ def write_everywhere(request: Request) -> None:
             discovered()[name].count_request(request, DIALECTS[name])
 
 
-def answer_everywhere(response: Response) -> None:
+def assert_answered_everywhere(response: Response) -> None:
     for name in PROTOCOLS:
         body = discovered()[name].write_response(response, reply(name))
         assert orjson.loads(orjson.dumps(body)).keys() == body.keys(), name
@@ -81,7 +81,7 @@ def read_stream(name: str, stream: bytes) -> list[Event]:
 def test_almost_right_requests(name: str, data: st.DataObject):
     body = data.draw(mutated(data.draw(st.sampled_from([asked.CLIENTS[name](), REQUESTS[name]]))))
     with suppress(ProtocolError):
-        write_everywhere(discovered()[name].read_request(body, "m", True))
+        assert_written_everywhere(discovered()[name].read_request(body, "m", True))
 
 
 @each_protocol
@@ -92,7 +92,7 @@ def test_almost_right_answers(name: str, data: st.DataObject):
     with suppress(ProtocolError):
         told = discovered()[name].read_response(body, DIALECTS[name], Undo())
         if isinstance(told, Response):
-            answer_everywhere(told)
+            assert_answered_everywhere(told)
 
 
 @each_protocol
@@ -128,13 +128,13 @@ def test_nonsense_in_events(name: str, data: str):
 @given(any_request)
 @searching(60)
 def test_any_request_that_the_hub_can_hold(request_: Request):
-    write_everywhere(request_)
+    assert_written_everywhere(request_)
 
 
 @given(any_response)
 @searching(60)
 def test_any_answer_that_the_hub_can_hold(response: Response):
-    answer_everywhere(response)
+    assert_answered_everywhere(response)
 
 
 @each_protocol
