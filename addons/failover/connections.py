@@ -41,23 +41,32 @@ class TolerantHttp1(Http1Connection):
     keeps: Callable[[int, bytes], bool] | None = None
     """A stream's id and a piece of its body → was it kept, so that nobody else need hear of it?"""
 
+    def handle_event(self, event: events.Event) -> Commands:
+        """Nothing here ever waits for an answer, so there is no need of what mitmproxy does to pause and go on."""
+        return self._handle_event(event)
+
     def _handle_event(self, event: events.Event) -> Commands:
-        """A body whose length is known takes no way round through mitmproxy's buffer."""
-        if self.left and isinstance(event, events.DataReceived):
+        """A head that comes whole, and a body whose length is known, take no way round through mitmproxy's buffer."""
+        if not isinstance(event, events.DataReceived):
+            yield from super()._handle_event(event)
+        elif self.left:
             yield from self.count(event.data)
-        else:
+        elif self.buf or self.state != self.read_headers or not (yield from self.read_head(event.data)):
             yield from super()._handle_event(event)
 
-    def begin_body(self, size_bytes: int | None, event: events.ConnectionEvent) -> Commands:
-        """The head has been taken out of the buffer. `size_bytes` as mitmproxy says it: None: chunks, -1: up to the
-        connection's end."""
+    def read_head(self, data: bytes) -> layer.CommandGenerator[bool]:
+        """Takes what begins with a head that is plain. False: it does not, and nothing has been done."""
+        raise NotImplementedError
+
+    def begin_body(self, size_bytes: int | None, begun: bytes) -> Commands:
+        """The head has been read. `size_bytes` as mitmproxy says it: None: chunks, -1: up to the connection's end."""
         self.state = self.read_body
         if size_bytes is None or size_bytes < 0:
             self.body_reader = make_body_reader(size_bytes)
-            yield from self.state(event)
+            yield from super()._handle_event(events.DataReceived(self.conn, begun))
         else:
             self.left = self.size_bytes = size_bytes
-            yield from self.count(bytes(self.buf.maybe_extract_at_most(len(self.buf)) or b""))
+            yield from self.count(begun)
 
     def count(self, data: bytes) -> Commands:
         assert self.stream_id is not None
@@ -93,6 +102,10 @@ class TolerantHttp1(Http1Connection):
         message = f"HTTP/1 protocol error: peer closed connection without sending complete message body ({received})"
         yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, message, code=self.ReceiveProtocolError.code))
 
+    def empty_buffer(self) -> None:
+        if self.buf:
+            self.buf.maybe_extract_at_most(len(self.buf))
+
     def flooded(self) -> bool:
         """Is the unfinished header block over the limit? mitmproxy itself has none."""
         most = limits.header_bytes
@@ -114,13 +127,18 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
             yield commands.CloseConnection(self.conn)  # mitmproxy would log what had come, keys and all
         elif self.flooded():
             yield from self.refuse_headers()
-        elif found := read_request(bytes(self.buf)):
-            self.request, end, size_bytes = found
-            self.buf.maybe_extract_at_most(end)
-            yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size_bytes == 0))
-            yield from self.begin_body(size_bytes, event)
-        else:  # not whole, or nothing that is read here
+        elif not (yield from self.read_head(bytes(self.buf))):  # not whole, or nothing that is read here
             yield from super().read_headers(event)
+
+    def read_head(self, data: bytes) -> layer.CommandGenerator[bool]:
+        found = read_request(data)
+        if found is None or found[1] > limits.header_bytes:
+            return False
+        self.request, end, size_bytes = found
+        self.empty_buffer()
+        yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size_bytes == 0))
+        yield from self.begin_body(size_bytes, data[end:])
+        return True
 
     def refuse_headers(self) -> Commands:
         first_line = bytes(self.buf).partition(b"\r\n")[0]
@@ -151,12 +169,12 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
         else:
             yield from super()._handle_event(event)
 
-    def begin_body(self, size_bytes: int | None, event: events.ConnectionEvent) -> Commands:
+    def begin_body(self, size_bytes: int | None, begun: bytes) -> Commands:
         if size_bytes is not None:
-            yield from super().begin_body(size_bytes, event)
+            yield from super().begin_body(size_bytes, begun)
             return
         self.state, self.chunks = self.read_body, Chunks()
-        yield from self.take_apart(self.chunks, bytes(self.buf.maybe_extract_at_most(len(self.buf)) or b""))
+        yield from self.take_apart(self.chunks, begun)
 
     def take_apart(self, chunks: Chunks, data: bytes) -> Commands:
         """What one read brings is one piece, however many chunks it came in."""
@@ -191,18 +209,20 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
             yield commands.CloseConnection(self.conn)
             flood = ResponseProtocolError(self.stream_id, "endless headers", ErrorCode.GENERIC_SERVER_ERROR)
             yield ReceiveHttp(flood)
-        elif (
-            self.request
-            and self.stream_id is not None
-            and isinstance(event, events.DataReceived)
-            and (found := read_response(bytes(self.buf), self.request))
-        ):
-            self.response, end, size_bytes = found
-            self.buf.maybe_extract_at_most(end)
-            yield ReceiveHttp(ResponseHeaders(self.stream_id, self.response, size_bytes == 0))
-            yield from self.begin_body(size_bytes, event)
-        else:  # not whole, or nothing that is read here
-            yield from super().read_headers(event)
+        elif isinstance(event, events.ConnectionClosed) or not (yield from self.read_head(bytes(self.buf))):
+            yield from super().read_headers(event)  # not whole, or nothing that is read here
+
+    def read_head(self, data: bytes) -> layer.CommandGenerator[bool]:
+        if self.request is None or self.stream_id is None:
+            return False
+        found = read_response(data, self.request)
+        if found is None or found[1] > limits.header_bytes:
+            return False
+        self.response, end, size_bytes = found
+        self.empty_buffer()
+        yield ReceiveHttp(ResponseHeaders(self.stream_id, self.response, size_bytes == 0))
+        yield from self.begin_body(size_bytes, data[end:])
+        return True
 
 
 class GatewayHttp2Server(Http2Server):

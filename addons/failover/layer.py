@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import cast
@@ -11,7 +10,7 @@ from mitmproxy import ctx
 from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer
 
-from axonhub.addons.dispatch import Dispatch, RestHook
+from axonhub.addons.dispatch import Dispatch
 from axonhub.addons.failover.connections import GatewayHttp1Client, GatewayHttp1Server, adopt
 from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import (
@@ -51,7 +50,7 @@ def make_ours(plain: HttpLayer, sockets: Sockets | None = None, dispatch: Dispat
     ours.sockets, ours.dispatch = sockets, dispatch
     ours.choked, ours.timers, ours.alarms = set(), {}, {}
     if sockets:
-        sockets.widen(ours.context.client)
+        sockets.attend(ours.context.client)
     return ours
 
 
@@ -79,9 +78,13 @@ class GatewayLayer(HttpLayer):
     block_began: float | None = None
     """When the header block began that is under way."""
 
+    def handle_event(self, event: events.Event) -> Commands:
+        """What waits for answers are the streams, so there is no need of what mitmproxy does to pause and go on."""
+        return self._handle_event(event)
+
     def _handle_event(self, event: events.Event) -> Commands:
         outbox = Outbox()
-        for command in self._ran(event):
+        for command in self._handled(event):
             if isinstance(command, commands.SendData):
                 if full := outbox.add(command):
                     yield full
@@ -120,20 +123,6 @@ class GatewayLayer(HttpLayer):
         streams = self.streams.values()
         return any(isinstance(each, GatewayStream) and each.may_drain for each in streams)
 
-    def _ran(self, event: events.Event) -> Commands:
-        """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""
-        if isinstance(event, events.HookCompleted) and isinstance(event.command, RestHook):
-            event = events.HookCompleted(event.command.hook)
-        due = deque((event,))
-        while due:
-            for command in self._handled(due.popleft()):
-                if self.dispatch is None or not isinstance(command, commands.StartHook):
-                    yield command
-                elif (rest := self.dispatch.begin(command)) is None:
-                    due.append(events.HookCompleted(command))
-                else:
-                    yield RestHook.of(command, rest)
-
     def _handled(self, event: events.Event) -> Commands:
         if isinstance(event, events.Wakeup) and event.command in self.timers:
             del self.timers[event.command]
@@ -166,7 +155,7 @@ class GatewayLayer(HttpLayer):
             if isinstance(upstream, GatewayHttp1Client):
                 upstream.forward = self.forward
             if self.sockets:
-                self.sockets.widen(command.connection)
+                self.sockets.attend(command.connection)
             yield from super().register_connection(command)
 
     def keeps(self, stream_id: int, piece: bytes) -> bool:

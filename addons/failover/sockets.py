@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from mitmproxy.connection import Connection
+from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.proxy import events
 from mitmproxy.proxy.server import ConnectionHandler
 
 from axonhub.addons.failover.contract import limits
@@ -14,14 +14,12 @@ from axonhub.addons.failover.contract import limits
 _READ_BYTES = 1 << 20
 """More than ever waits: a reader stops its transport long before."""
 
-type Read = Callable[[int], Coroutine[Any, Any, bytes]]
-
 
 class Sockets(Protocol):
     """What mitmproxy keeps from its layers."""
 
-    def widen(self, connection: Connection) -> None:
-        """Lets a read bring all that is there; mitmproxy takes 64 KB at a time, each of which costs as much."""
+    def attend(self, connection: Connection) -> None:
+        """Lets what a peer says reach its layer with no way round through a reader's buffer and a task."""
         ...
 
     def read(self, connection: Connection, on: bool) -> None:
@@ -41,35 +39,74 @@ class Sockets(Protocol):
         ...
 
 
+class Inlet:
+    """One connection's way in: what comes goes to mitmproxy's layers in the moment it comes.
+
+    mitmproxy has a task that reads: a piece wakes it in the loop's next round, and afterwards it waits for all writers.
+    That way remains for all that must wait, for a writer or for the connection to be read on, and for the end.
+    """
+
+    def __init__(self, handler: ConnectionHandler, connection: Connection, reader: asyncio.StreamReader) -> None:
+        self._handler, self._connection = handler, connection
+        self._feed, self._read = reader.feed_data, reader.read
+        self._gate: asyncio.Event | None = None
+        """Set: the connection is not read."""
+        self._waits = False
+        """mitmproxy's task has read all there was, and waits for more."""
+        reader.feed_data = self.take  # type: ignore[method-assign, assignment]
+        reader.read = self.read  # type: ignore[method-assign, assignment]
+
+    async def read(self, size: int = -1) -> bytes:
+        """In place of the reader's own. Brings all that is there, however little is asked for: each piece costs."""
+        if self._gate:
+            await self._gate.wait()
+        self._waits = True
+        try:
+            return await self._read(_READ_BYTES)
+        finally:
+            self._waits = False
+
+    def take(self, data: bytes) -> None:
+        """In place of the reader's own: something has come."""
+        if self._waits and self._is_free():
+            event = events.DataReceived(self._connection, data)
+            # It ends at once, or queues up where mitmproxy's events queue up.
+            asyncio.Task(self._handler.server_event(event), loop=asyncio.get_running_loop(), eager_start=True)
+        else:
+            self._waits = False
+            self._feed(data)
+
+    def _is_free(self) -> bool:
+        """Is nothing to be waited for? A reader that is not read stops its transport, and so the peer."""
+        if self._gate or not self._connection.state & ConnectionState.CAN_READ:
+            return False
+        return not any(_holds_up(io.writer) for io in self._handler.transports.values())
+
+    def stop(self) -> None:
+        self._gate = self._gate or asyncio.Event()
+
+    def go_on(self) -> None:
+        if self._gate:
+            self._gate.set()
+            self._gate = None
+
+
 class HandlerSockets:
     """The sockets of one client connection and of its upstreams."""
 
     def __init__(self, handler: ConnectionHandler) -> None:
         self._handler = handler
-        self._gates: WeakKeyDictionary[Connection, tuple[asyncio.Event, Read]] = WeakKeyDictionary()
-        """Of connections that are not read, with what reads them else."""
+        self._inlets: WeakKeyDictionary[Connection, Inlet] = WeakKeyDictionary()
         handler.max_conns = defaultdict(lambda: asyncio.Semaphore(limits.upstream_connections))
 
-    def widen(self, connection: Connection) -> None:
-        if reader := self._reader(connection):
-            reader.read = _widened(reader.read)  # type: ignore[assignment, method-assign]
+    def attend(self, connection: Connection) -> None:
+        io = self._handler.transports.get(connection)
+        if io and isinstance(io.reader, asyncio.StreamReader):
+            self._inlets[connection] = Inlet(self._handler, connection, io.reader)
 
     def read(self, connection: Connection, on: bool) -> None:
-        reader = self._reader(connection)
-        if reader is None:
-            return
-        if on and connection in self._gates:
-            gate, read = self._gates.pop(connection)
-            gate.set()
-            reader.read = read  # type: ignore[assignment, method-assign]
-        elif not on and connection not in self._gates:
-            gate = asyncio.Event()
-            self._gates[connection] = gate, reader.read
-            reader.read = _gated(reader.read, gate)  # type: ignore[assignment, method-assign]
-
-    def _reader(self, connection: Connection) -> asyncio.StreamReader | None:
-        io = self._handler.transports.get(connection)
-        return io.reader if io and isinstance(io.reader, asyncio.StreamReader) else None
+        if inlet := self._inlets.get(connection):
+            inlet.go_on() if on else inlet.stop()
 
     def unsent(self, connection: Connection) -> int:
         io = self._handler.transports.get(connection)
@@ -93,15 +130,8 @@ async def _at_once() -> None:
     return
 
 
-def _widened(read: Read) -> Read:
-    return lambda size: read(_READ_BYTES)
-
-
-def _gated(read: Read, gate: asyncio.Event) -> Read:
-    """Waits before it reads. A reader that is not read stops its transport, and so the peer."""
-
-    async def gated(size: int = -1) -> bytes:
-        await gate.wait()
-        return await read(size)
-
-    return gated
+def _holds_up(writer: object) -> bool:
+    """Would mitmproxy have to wait for this writer, or learn from it that its peer is gone?"""
+    if not isinstance(writer, asyncio.StreamWriter):
+        return False
+    return writer.transport.get_write_buffer_size() > 0 or writer.is_closing()

@@ -14,6 +14,7 @@ from mitmproxy.flow import Error
 from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 
+from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.addons.failover.contract import (
     AttemptHook,
     Ending,
@@ -93,6 +94,8 @@ class Gateway(Protocol):
 
     clock: Callable[[], float]
 
+    dispatch: Dispatch | None
+
     @property
     def connections(self) -> Mapping[Connection, layer.Layer]: ...
 
@@ -128,6 +131,9 @@ class GatewayStream(HttpStream):
     drained_until = inf
     announced_at = inf
     """When this try announced an answer whose content has not come yet."""
+    kept: list[bytes]
+    """The request's body, as far as it has come."""
+    kept_bytes = 0
     held: list[bytes]
     seen = 0
     """Bytes of the upstream's answer to this try, while it is held."""
@@ -179,6 +185,21 @@ class GatewayStream(HttpStream):
             yield from self.gateway.abandon_connect(self, "the client left")
 
     def _handle_event(self, event: events.Event) -> Commands:
+        """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""
+        handled, dispatch, reply = self.handled(event), self.gateway.dispatch, None
+        while True:
+            try:
+                command = handled.send(reply)
+            except StopIteration:
+                return
+            if dispatch is None or not isinstance(command, commands.StartHook):
+                reply = yield command
+            elif (rest := dispatch.begin(command)) is None:
+                reply = None
+            else:
+                reply = yield RestHook.of(command, rest)
+
+    def handled(self, event: events.Event) -> Commands:
         if isinstance(event, Deadline):
             yield from self.on_deadline()
         elif isinstance(event, HttpEvent) and event.stream_id not in (self.stream_id, self.alias):
@@ -189,6 +210,7 @@ class GatewayStream(HttpStream):
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         # Copies, here and of the answer: the connection's own layer decides by what was really said whether it ends.
         own = RequestHeaders(event.stream_id, twin(event.request), event.end_stream, event.replay_flow)
+        self.kept = []
         yield from super().state_wait_for_request_headers(own)
         if self.client_state == self.state_consume_request_body:
             self.deadline = self.gateway.clock() + limits.body_silence_s
@@ -201,8 +223,8 @@ class GatewayStream(HttpStream):
         elif isinstance(event, RequestEndOfMessage):
             self.deadline, self.quiet_since = None, self.gateway.clock()
             self.flow.request.timestamp_end = time.time()
-            self.flow.request.data.content = bytes(self.request_body_buf)
-            self.request_body_buf.clear()
+            self.flow.request.data.content = self.kept[0] if len(self.kept) == 1 else b"".join(self.kept)
+            self.kept.clear()
             self.client_state = self.state_done
             if self.server_state == self.state_done:  # refused and answered already
                 self.flow.live = False
@@ -214,16 +236,18 @@ class GatewayStream(HttpStream):
     def keeps(self, piece: bytes) -> bool:
         """Keeps a piece of the body where that is all there is to do."""
         free = self.client_state == self.state_consume_request_body and self._paused is None and not self.flow.response
-        if not free or len(self.request_body_buf) + len(piece) > limits.body_bytes:
+        if not free or self.kept_bytes + len(piece) > limits.body_bytes:
             return False
         self.deadline = self.gateway.clock() + limits.body_silence_s
-        self.request_body_buf += piece
+        self.kept.append(piece)
+        self.kept_bytes += len(piece)
         return True
 
     def keep(self, event: RequestData) -> Commands:
-        self.request_body_buf += event.data
-        if len(self.request_body_buf) > limits.body_bytes:
-            self.request_body_buf.clear()
+        self.kept.append(event.data)
+        self.kept_bytes += len(event.data)
+        if self.kept_bytes > limits.body_bytes:
+            self.kept.clear()
             yield RequestTooLargeHook(self.flow)
             self.flow.response = self.flow.response or _own_failure(413, "The request's body is too large.")
             yield from self.refuse_early()

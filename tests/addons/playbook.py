@@ -139,7 +139,7 @@ class Playbook:
 
     # -- sockets of the layer
 
-    def widen(self, connection: Connection) -> None:
+    def attend(self, connection: Connection) -> None:
         """What a peer says comes in one piece anyway."""
 
     def read(self, connection: Connection, on: bool) -> None:

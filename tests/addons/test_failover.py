@@ -1,11 +1,9 @@
 """The failover layer alone: what it does with each thing that a client or an upstream may do."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from types import SimpleNamespace
 
 import h2.config
 import h2.connection
@@ -13,12 +11,9 @@ import h2.errors
 import h2.events
 import pytest
 from mitmproxy import http
-from mitmproxy.connection import Server
-from mitmproxy.proxy.server import ConnectionIO
 
 from axonhub.addons import failover
 from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, departure, last_try
-from axonhub.addons.failover.sockets import HandlerSockets
 from axonhub.addons.failover.stream import discreet
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.pipe import Alone
@@ -1395,26 +1390,6 @@ def test_malformed_requests_leave_nothing_behind():
         client.flush()
 
     assert left_behind(book) == ([], [])
-
-
-def test_connection_that_is_held_is_read_no_further():
-    async def play() -> tuple[bool, bytes, bytes]:
-        connection, reader = Server(address=("127.0.0.1", 1)), asyncio.StreamReader()
-        handler = SimpleNamespace(transports={connection: ConnectionIO(reader=reader)}, max_conns=None)
-        sockets = HandlerSockets(handler)  # type: ignore[arg-type]
-        reader.feed_data(b"early")
-        sockets.read(connection, on=False)
-        sockets.read(connection, on=False)
-        reading = asyncio.create_task(reader.read(100))
-        await asyncio.sleep(0)
-        waits = not reading.done()
-        sockets.read(connection, on=True)
-        sockets.read(connection, on=True)
-        early = await reading
-        reader.feed_data(b"late")
-        return waits, early, await reader.read(100)
-
-    assert asyncio.run(play()) == (True, b"early", b"late")
 
 
 # -- HTTP/2 upstreams: many tries on one connection
