@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import h2.events
 from mitmproxy.proxy import commands, events, layer
@@ -29,6 +30,14 @@ type Commands = layer.CommandGenerator[None]
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\D")
+
+
+@dataclass
+class Unchunked(events.DataReceived):
+    """What has been taken out of its chunks already."""
+
+    then: commands.Command | None
+    """What follows from it."""
 
 
 class TolerantHttp1(Http1Connection):
@@ -163,9 +172,21 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
     chunks: Chunks | None = None
     """Of the body that is under way."""
 
+    def shortcut(self, data: bytes) -> commands.SendData | events.DataReceived | None:
+        """In mid-stream what the upstream said, as its client gets it: past all the layers, which have no part in it.
+        Else the event that they need hear."""
+        if self.chunks is None:
+            return events.DataReceived(self.conn, data)
+        then = self.unpacked(self.chunks, data)
+        if self.chunks.broken or self.chunks.ended or not (then is None or isinstance(then, commands.SendData)):
+            return Unchunked(self.conn, data, then)
+        return then
+
     def _handle_event(self, event: events.Event) -> Commands:
-        if self.chunks and isinstance(event, events.DataReceived):
-            yield from self.take_apart(self.chunks, event.data)
+        if self.chunks and isinstance(event, Unchunked):
+            yield from self.go_on(self.chunks, event.then)
+        elif self.chunks and isinstance(event, events.DataReceived):
+            yield from self.go_on(self.chunks, self.unpacked(self.chunks, event.data))
         else:
             yield from super()._handle_event(event)
 
@@ -174,14 +195,19 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
             yield from super().begin_body(size_bytes, begun)
             return
         self.state, self.chunks = self.read_body, Chunks()
-        yield from self.take_apart(self.chunks, begun)
+        yield from self.go_on(self.chunks, self.unpacked(self.chunks, begun))
 
-    def take_apart(self, chunks: Chunks, data: bytes) -> Commands:
+    def unpacked(self, chunks: Chunks, data: bytes) -> commands.Command | None:
         """What one read brings is one piece, however many chunks it came in."""
         assert self.stream_id is not None
-        piece = chunks.feed(data)
-        if piece and (command := self.taken_on(self.stream_id, piece)):
-            yield command
+        if not (piece := chunks.feed(data)):
+            return None
+        return self.forward(self.stream_id, piece) if self.forward else ReceiveHttp(ResponseData(self.stream_id, piece))
+
+    def go_on(self, chunks: Chunks, then: commands.Command | None) -> Commands:
+        assert self.stream_id is not None
+        if then:
+            yield then
         if chunks.broken:
             self.body_reader, self.chunks = make_body_reader(None), None
             yield commands.CloseConnection(self.conn)
@@ -193,9 +219,6 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
                 self.buf += chunks.rest
             yield ReceiveHttp(ResponseEndOfMessage(self.stream_id))
             yield from self.mark_done(response=True)
-
-    def taken_on(self, stream_id: int, piece: bytes) -> commands.Command | None:
-        return self.forward(stream_id, piece) if self.forward else ReceiveHttp(ResponseData(stream_id, piece))
 
     def read_body(self, event: events.Event) -> Commands:
         if self.chunks:  # the connection has ended, and mitmproxy has the words for that

@@ -16,6 +16,7 @@ from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import (
     GetHttpConnectionCompleted,
     Http2Server,
+    HttpClient,
     HttpLayer,
     ReceiveHttp,
     RegisterHttpConnection,
@@ -150,12 +151,15 @@ class GatewayLayer(HttpLayer):
 
     def register_connection(self, command: RegisterHttpConnection) -> Commands:
         if command.connection in self.waiting_for_establishment:
-            upstream = self.connections[command.connection].context.layers[-1]
+            way = self.connections[command.connection]
+            upstream = way.context.layers[-1]
             adopt(upstream)
+            shortcut = None
             if isinstance(upstream, GatewayHttp1Client):
                 upstream.forward = self.forward
+                shortcut = upstream.shortcut if isinstance(way, HttpClient) else None  # else there is TLS in between
             if self.sockets:
-                self.sockets.attend(command.connection)
+                self.sockets.attend(command.connection, shortcut)
             yield from super().register_connection(command)
 
     def keeps(self, stream_id: int, piece: bytes) -> bool:

@@ -2,23 +2,30 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import Connection, ConnectionState
-from mitmproxy.proxy import events
-from mitmproxy.proxy.server import ConnectionHandler
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 
 from axonhub.addons.failover.contract import limits
 
 _READ_BYTES = 1 << 20
 """More than ever waits: a reader stops its transport long before."""
+_READABLE = (ConnectionState.OPEN, ConnectionState.CAN_READ)
+
+
+type Shortcut = Callable[[bytes], commands.SendData | events.DataReceived | None]
+"""What a peer says → what is to be written because of it, or the event that its layers need hear; None: neither."""
 
 
 class Sockets(Protocol):
     """What mitmproxy keeps from its layers."""
 
-    def attend(self, connection: Connection) -> None:
+    def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
         """Lets what a peer says reach its layer with no way round through a reader's buffer and a task."""
         ...
 
@@ -46,13 +53,17 @@ class Inlet:
     That way remains for all that must wait, for a writer or for the connection to be read on, and for the end.
     """
 
-    def __init__(self, handler: ConnectionHandler, connection: Connection, reader: asyncio.StreamReader) -> None:
-        self._handler, self._connection = handler, connection
+    def __init__(
+        self, handler: ConnectionHandler, connection: Connection, reader: asyncio.StreamReader, shortcut: Shortcut
+    ) -> None:
+        self._handler, self._connection, self._shortcut = handler, connection, shortcut
         self._feed, self._read = reader.feed_data, reader.read
         self._gate: asyncio.Event | None = None
         """Set: the connection is not read."""
         self._waits = False
         """mitmproxy's task has read all there was, and waits for more."""
+        self._last: asyncio.Task[None] | None = None
+        """Of the last event that went straight to the layers."""
         reader.feed_data = self.take  # type: ignore[method-assign, assignment]
         reader.read = self.read  # type: ignore[method-assign, assignment]
 
@@ -68,19 +79,28 @@ class Inlet:
 
     def take(self, data: bytes) -> None:
         """In place of the reader's own: something has come."""
-        if self._waits and self._is_free():
-            event = events.DataReceived(self._connection, data)
-            # It ends at once, or queues up where mitmproxy's events queue up.
-            asyncio.Task(self._handler.server_event(event), loop=asyncio.get_running_loop(), eager_start=True)
-        else:
+        if not (self._waits and self._is_free()):
             self._waits = False
             self._feed(data)
+        elif isinstance(outcome := self._shortcut(data), events.Event):
+            # It ends at once, or queues up where mitmproxy's events queue up.
+            told = self._handler.server_event(outcome)
+            self._last = asyncio.Task(told, loop=asyncio.get_running_loop(), eager_start=True)
+        else:
+            self._handler.timeout_watchdog.register_activity()
+            if outcome:
+                self._write(outcome)
+
+    def _write(self, command: commands.SendData) -> None:
+        io = self._handler.transports.get(command.connection)
+        if io and io.writer and not io.writer.is_closing():
+            io.writer.write(command.data)
 
     def _is_free(self) -> bool:
         """Is nothing to be waited for? A reader that is not read stops its transport, and so the peer."""
-        if self._gate or not self._connection.state & ConnectionState.CAN_READ:
+        if self._gate or self._connection.state not in _READABLE or (self._last and not self._last.done()):
             return False
-        return not any(_holds_up(io.writer) for io in self._handler.transports.values())
+        return not any(map(_holds_up, self._handler.transports.values()))
 
     def stop(self) -> None:
         self._gate = self._gate or asyncio.Event()
@@ -99,10 +119,11 @@ class HandlerSockets:
         self._inlets: WeakKeyDictionary[Connection, Inlet] = WeakKeyDictionary()
         handler.max_conns = defaultdict(lambda: asyncio.Semaphore(limits.upstream_connections))
 
-    def attend(self, connection: Connection) -> None:
+    def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
         io = self._handler.transports.get(connection)
         if io and isinstance(io.reader, asyncio.StreamReader):
-            self._inlets[connection] = Inlet(self._handler, connection, io.reader)
+            way = shortcut or partial(events.DataReceived, connection)
+            self._inlets[connection] = Inlet(self._handler, connection, io.reader, way)
 
     def read(self, connection: Connection, on: bool) -> None:
         if inlet := self._inlets.get(connection):
@@ -130,8 +151,9 @@ async def _at_once() -> None:
     return
 
 
-def _holds_up(writer: object) -> bool:
-    """Would mitmproxy have to wait for this writer, or learn from it that its peer is gone?"""
+def _holds_up(io: ConnectionIO) -> bool:
+    """Would mitmproxy have to wait for this one's peer, or learn that it is gone?"""
+    writer = io.writer
     if not isinstance(writer, asyncio.StreamWriter):
         return False
     return writer.transport.get_write_buffer_size() > 0 or writer.is_closing()

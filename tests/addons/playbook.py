@@ -10,6 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
@@ -20,6 +21,7 @@ from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from axonhub.addons.failover import GatewayLayer, make_ours
+from axonhub.addons.failover.sockets import Shortcut
 
 
 @dataclass(eq=False, slots=True)
@@ -40,7 +42,7 @@ class Peer:
     """So many of the layer's bytes this peer does not take."""
 
     def says(self, data: bytes | str) -> None:
-        self.book.play(events.DataReceived(self.connection, data.encode() if isinstance(data, str) else data))
+        self.book.hear(self.connection, data.encode() if isinstance(data, str) else data)
 
     def leaves(self) -> None:
         """As `handle_connection` tells of an end of file."""
@@ -64,9 +66,11 @@ class Playbook:
     now: float = 1000.0
     held: set[str] = field(default_factory=set)
     """Names of hooks that do not complete before `let_go`."""
+    shortcuts: ClassVar[bool] = True
     layer: GatewayLayer = field(init=False)
     client: Peer = field(init=False)
     _peers: dict[Connection, Peer] = field(default_factory=dict)
+    _shortcuts: dict[Connection, Shortcut] = field(default_factory=dict)
     _opening: list[commands.OpenConnection] = field(default_factory=list)
     _waiting: list[commands.StartHook] = field(default_factory=list)
     _timers: list[tuple[float, int, commands.RequestWakeup]] = field(default_factory=list)
@@ -139,8 +143,19 @@ class Playbook:
 
     # -- sockets of the layer
 
-    def attend(self, connection: Connection) -> None:
+    def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
         """What a peer says comes in one piece anyway."""
+        if shortcut and self.shortcuts:
+            self._shortcuts[connection] = shortcut
+
+    def hear(self, connection: Connection, data: bytes) -> None:
+        """What a peer says takes the shortcut where there is one."""
+        shortcut = self._shortcuts.get(connection)
+        match shortcut(data) if shortcut else events.DataReceived(connection, data):
+            case events.DataReceived() as event:
+                self.play(event)
+            case commands.SendData() as command:
+                self._obey(command)
 
     def read(self, connection: Connection, on: bool) -> None:
         self._peers[connection].stopped = not on

@@ -25,6 +25,12 @@ STREAM = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encodin
 END = "0\r\n\r\n"
 
 
+@pytest.fixture(autouse=True, params=[True, False], ids=["short", "long"])
+def shortcuts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a plain upstream says goes past the layers in mid-stream, or through all of them: the same comes of it."""
+    monkeypatch.setattr(Playbook, "shortcuts", request.param)
+
+
 def chunk(text: str) -> str:
     """Of one line: where chunks begin and end means nothing."""
     return f"{len(text.encode()) + 1:x}\r\n{text}\n\r\n"
