@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 _END_OF_LINE = re.compile(rb"\r\n|\n|\r")
+_PLAIN_EVENT = re.compile(rb"(?:event: ([^\r\n]*)\n)?data: ([^\r\n]*)\n\n")
+"""As all providers write it."""
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"data", b"event", b"id", b"retry", b"")
 
@@ -35,6 +37,16 @@ class SseDecoder:
         self._bare: list[bytes] = []
 
     def feed(self, piece: bytes) -> list[SseEvent]:
+        events, read = ([], 0) if self._is_amid() else _plain_events(piece)
+        if read == len(piece):
+            return events
+        return events + self._read(piece[read:])
+
+    def _is_amid(self) -> bool:
+        """Has an event begun, or nothing yet?"""
+        return bool(self._at_start or self._buffer or self._pieces or self._data or self._name or self._bare)
+
+    def _read(self, piece: bytes) -> list[SseEvent]:
         self._pieces.append(piece)
         if not (self._at_start or b"\n" in piece or b"\r" in piece or self._buffer.endswith(b"\r")):
             return []
@@ -95,6 +107,16 @@ class SseDecoder:
         self._data, self._name, self._bare = [], b"", []
         events = [SseEvent(_decoded(data), name.decode("utf-8", "replace"))] if data else []
         return [*events, SseEvent(_decoded(bare))] if bare else events
+
+
+def _plain_events(piece: bytes) -> tuple[list[SseEvent], int]:
+    """The plain events that a piece begins with, and how many bytes they are."""
+    events, end = [], 0
+    while found := _PLAIN_EVENT.match(piece, end):
+        name, data = found.groups()
+        events.append(SseEvent(data.decode("utf-8", "replace"), name.decode("utf-8", "replace") if name else ""))
+        end = found.end()
+    return events, end
 
 
 def _decoded(lines: list[bytes]) -> str:

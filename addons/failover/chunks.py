@@ -28,6 +28,8 @@ class Chunks:
 
     def feed(self, data: bytes) -> bytes:
         """What the data adds to the body, also where that ends badly."""
+        if not (self._line or self._left or self._in_trailers) and (whole := _only_chunk(data)):
+            return whole
         pieces: list[bytes] = []
         try:
             self._take_apart(self._line + data, pieces)
@@ -82,3 +84,12 @@ class Chunks:
             raise ValueError("a chunk has no size")
         self._line = data[at:]
         return len(data)
+
+
+def _only_chunk(data: bytes) -> bytes:
+    """What is in a chunk that came whole and alone, as a stream's events mostly do; b"": it did not."""
+    found = _SIZE_LINE.match(data)
+    if found is None or not (size := int(found[1], 16)):
+        return b""
+    end = found.end() + size
+    return data[found.end() : end] if len(data) == end + len(_END) and data.endswith(_END) else b""

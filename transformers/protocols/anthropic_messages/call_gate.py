@@ -30,6 +30,8 @@ class CallGate:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go on now, in whole events."""
+        if not (self._buffer or self._held) and _is_one_delta(piece):
+            return piece
         searched = max(0, len(self._buffer) - _LONGEST_END)
         self._buffer += piece
         passed, start = [], 0
@@ -81,3 +83,8 @@ def _read(raw: bytes) -> tuple[str, str]:
         told = _KIND.search(event.data)
         return event.name or (told[1] if told else ""), event.data
     return "", ""
+
+
+def _is_one_delta(piece: bytes) -> bool:
+    """Is it one event of many, whole and alone?"""
+    return b"content_block_delta" in piece[:64] and piece.find(b"\n\n") == len(piece) - 2 and b"\r" not in piece
