@@ -14,40 +14,59 @@ from axonhub.addons.header_fields import Fields
 
 class IndexedHeaders(http.Headers):
     _table: dict[bytes, bytes]
-    """By lower-case name; of fields that share a name only one, and then it is of no use."""
+    """By lower-case name; of fields that share a name only the last one."""
     _indexed: Fields | None = None
     """The fields that the table is of: a change makes new ones."""
+    _plain = False
+    """Has each of them a name of its own? Then the table tells all."""
+    _checked: Fields | None = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        """Past the checks that mitmproxy makes of fields that anybody may have written."""
+    def of(cls, fields: Fields, *, checked: bool = False) -> Self:
+        """Past the checks that mitmproxy makes of fields that anybody may have written. `checked`: they are valid."""
         headers = cls.__new__(cls)
         headers.fields = fields
+        headers._checked = fields if checked else None
         return headers
 
+    @property
+    def are_checked(self) -> bool:
+        """Are these still the fields that were said to be valid?"""
+        return self._checked is self.fields
+
+    def values_of(self, name: bytes) -> list[bytes]:
+        """As they came, of a name in lower case."""
+        if self._indexed is not self.fields:
+            self._index()
+        if not self._plain:
+            return [value for key, value in self.fields if key.lower() == name]
+        return [self._table[name]] if name in self._table else []
+
     def get_all(self, name: str | bytes) -> list[str]:
-        if not self._is_plain():
+        if self._indexed is not self.fields:
+            self._index()
+        if not self._plain:
             return super().get_all(name)
         value = self._table.get(_key(name))
         return [] if value is None else [value.decode("utf-8", "surrogateescape")]
 
     def get(self, key: str | bytes, default: Any = None) -> Any:
-        if not self._is_plain():
+        if self._indexed is not self.fields:
+            self._index()
+        if not self._plain:
             values = super().get_all(key)
             return ", ".join(values) if values else default
         value = self._table.get(_key(key))
         return default if value is None else value.decode("utf-8", "surrogateescape")
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, str | bytes):
-            return False
-        return _key(key) in self._table if self._is_plain() else bool(super().get_all(key))
-
-    def _is_plain(self) -> bool:
-        """Has each field a name of its own? Then the table, now up to date, tells all."""
         if self._indexed is not self.fields:
-            self._table, self._indexed = {key.lower(): value for key, value in self.fields}, self.fields
-        return len(self._table) == len(self.fields)
+            self._index()
+        return isinstance(key, str | bytes) and _key(key) in self._table
+
+    def _index(self) -> None:
+        self._table, self._indexed = {key.lower(): value for key, value in self.fields}, self.fields
+        self._plain = len(self._table) == len(self.fields)
 
 
 @lru_cache(maxsize=512)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import h2.events
+from mitmproxy import http
 from mitmproxy.proxy import commands, events, layer
 
 from axonhub.addons.failover.chunks import Chunks
@@ -102,6 +103,22 @@ class TolerantHttp1(Http1Connection):
             is_request = isinstance(self, Http1Server)
             yield from self.mark_done(request=is_request, response=not is_request)
 
+    def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
+        """As mitmproxy's own where both messages are such that the connection plainly goes on."""
+        both = (self.request_done or request) and (self.response_done or response)
+        if not (both and self.request and self.response and _goes_on(self.request, self.response)):
+            yield from super().mark_done(request=request, response=response)
+            return
+        self.request_done = self.response_done = False
+        self.request = self.response = None
+        self.stream_id = self.next_stream()
+        self.state = self.read_headers
+        if self.buf:
+            yield from self.state(events.DataReceived(self.conn, b""))
+
+    def next_stream(self) -> int | None:
+        raise NotImplementedError
+
     def fall_short(self) -> Commands:
         """In mitmproxy's words, whose own reader has seen none of the body."""
         assert self.stream_id is not None
@@ -149,6 +166,9 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
         yield from self.begin_body(size_bytes, data[end:])
         return True
 
+    def next_stream(self) -> int:
+        return self.stream_id + 2
+
     def refuse_headers(self) -> Commands:
         first_line = bytes(self.buf).partition(b"\r\n")[0]
         self.state = self.swallow
@@ -171,6 +191,9 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
     """A stream's id and a piece of its body → what takes it on; None: mitmproxy's way."""
     chunks: Chunks | None = None
     """Of the body that is under way."""
+
+    def next_stream(self) -> None:
+        return None
 
     def shortcut(self, data: bytes) -> commands.SendData | events.DataReceived | None:
         """In mid-stream what the upstream said, as its client gets it: past all the layers, which have no part in it.
@@ -258,6 +281,22 @@ class GatewayHttp2Server(Http2Server):
             yield ReceiveHttp(reset)
             return False
         return (yield from super().handle_h2_event(event))
+
+
+def _goes_on(request: http.Request, response: http.Response) -> bool:
+    """Do both sides speak HTTP/1.1, is it plain where the answer ends, and does nobody end the connection?
+
+    False where this is not plain; mitmproxy then thinks about it.
+    """
+    if request.data.http_version != b"HTTP/1.1" or response.data.http_version != b"HTTP/1.1":
+        return False
+    if request.data.method.upper() == b"CONNECT" or response.data.status_code == 101:
+        return False
+    for headers in (request.headers, response.headers):
+        if headers.get("connection", "keep-alive") != "keep-alive":
+            return False
+    coding = response.headers.get("transfer-encoding")
+    return "content-length" in response.headers if coding is None else bool(coding == "chunked")
 
 
 def adopt(fresh: layer.Layer) -> None:

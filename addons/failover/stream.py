@@ -27,6 +27,7 @@ from axonhub.addons.failover.contract import (
     limits,
     tell_departure,
 )
+from axonhub.addons.failover.heads import is_read_here
 from axonhub.addons.failover.names import (
     DropStream,
     ErrorCode,
@@ -215,6 +216,11 @@ class GatewayStream(HttpStream):
         if self.client_state == self.state_consume_request_body:
             self.deadline = self.gateway.clock() + limits.body_silence_s
 
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
+        if request and is_read_here(self.flow.request):
+            return False
+        return (yield from super().check_invalid(request))
+
     def state_consume_request_body(self, event: events.Event) -> Commands:
         """Keeps the body for every try; a body that is refused already is dropped as it comes."""
         if isinstance(event, RequestData):
@@ -388,7 +394,8 @@ class GatewayStream(HttpStream):
     def state_wait_for_response_headers(self, event: events.Event) -> Commands:
         assert isinstance(event, ResponseHeaders)
         try:
-            validate_headers(event.response)
+            if not is_read_here(event.response):
+                validate_headers(event.response)
         except ValueError as error:
             yield from self.next_try(Ending.DISCONNECTED, f"malformed headers: {error}")
             return

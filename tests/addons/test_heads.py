@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 from mitmproxy import http
-from mitmproxy.net.http import http1
+from mitmproxy.net.http import http1, validate
 
-from axonhub.addons.failover.heads import read_request, read_response
+from axonhub.addons.failover.heads import is_read_here, read_request, read_response
 
 _POST = read_request(b"POST / HTTP/1.1\r\n\r\n")
 assert _POST
@@ -56,6 +56,16 @@ FIELDS = st.one_of(
             b"spaces:  \t in and around \x0b ",
             b"byte: \xff\xfe",
             b"line\rfeed: x",
+            b"two words: x",
+            b"content-length:",
+            b"content-length: 05",
+            b"content-length: 99999999999999999999999999",
+            b"transfer-encoding:",
+            b"transfer-encoding: identity",
+            b"Transfer-Encoding: Chunked",
+            b"form\x0cfeed: \x0cx",
+            b"feed: x\x0cx",
+            b"nul: \x00",
         ]
     ),
     st.binary(max_size=12).filter(lambda each: b"\n" not in each),
@@ -88,6 +98,8 @@ def test_a_request_that_is_read_is_the_one_that_mitmproxy_reads(block: bytes, bo
     theirs = http1.read_request_head(lines_of(block))
     assert without_times(found[0]) == without_times(theirs)
     assert found[2] == http1.expected_http_body_size(theirs)
+    assert is_read_here(found[0])
+    validate.validate_headers(theirs)
 
 
 @settings(max_examples=500)
@@ -99,6 +111,15 @@ def test_an_answer_that_is_read_is_the_one_that_mitmproxy_reads(block: bytes, bo
     theirs = http1.read_response_head(lines_of(block))
     assert without_times(found[0]) == without_times(theirs)
     assert found[2] == http1.expected_http_body_size(POST, theirs)
+    assert is_read_here(found[0])
+    validate.validate_headers(theirs)
+
+
+def test_headers_that_were_changed_are_not_known_to_be_valid() -> None:
+    found = read_request(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert found
+    found[0].headers["bad name"] = "x"
+    assert not is_read_here(found[0])
 
 
 def test_plain_heads_are_read_here() -> None:
@@ -119,8 +140,27 @@ def test_plain_heads_are_read_here() -> None:
         b"POST / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
         b"POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: x\r\n\r\n",
         b"POST / HTTP/1.1\nHost: x\n\n",
+        b"POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\ncontent-length:\r\n\r\n",
+        b"POST / HTTP/1.1\r\ntransfer-encoding:\r\n\r\n",
+        b"POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nno name: x\r\n\r\n",
+        b"CONNECT /x HTTP/1.1\r\n\r\n",
     ],
-    ids=["nothing", "no end", "blank line first", "folded", "two lengths", "bare line feeds"],
+    ids=[
+        "nothing",
+        "no end",
+        "blank line first",
+        "folded",
+        "two lengths",
+        "bare line feeds",
+        "length and chunks",
+        "empty length",
+        "empty coding",
+        "chunks of old",
+        "two words",
+        "tunnel",
+    ],
 )
 def test_what_is_not_plain_is_left_to_mitmproxy(buffer: bytes) -> None:
     assert read_request(buffer) is None
