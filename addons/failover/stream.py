@@ -125,6 +125,8 @@ class GatewayStream(HttpStream):
     """When the present wait is over. The deadline may come before, for a keep-alive."""
     quiet_since = 0.0
     """When the client last heard anything, or had said all."""
+    over = False
+    """Nothing comes any more, and nothing is left to be done."""
     chunked = False
     """The client's answer goes out in chunks."""
     greeted = False
@@ -187,18 +189,28 @@ class GatewayStream(HttpStream):
 
     def _handle_event(self, event: events.Event) -> Commands:
         """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""
+        if self.over:
+            return
         handled, dispatch, reply = self.handled(event), self.gateway.dispatch, None
         while True:
             try:
                 command = handled.send(reply)
             except StopIteration:
-                return
+                break
+            self.over = self.over or (isinstance(command, DropStream) and command.stream_id == self.stream_id)
             if dispatch is None or not isinstance(command, commands.StartHook):
                 reply = yield command
             elif (rest := dispatch.begin(command)) is None:
                 reply = None
             else:
                 reply = yield RestHook.of(command, rest)
+        if self.over:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Without a way back to itself it is gone at once, and with it the bodies: else they wait for the collector."""
+        self.context.layers.clear()
+        self.client_state = self.server_state = _over
 
     def handled(self, event: events.Event) -> Commands:
         if isinstance(event, Deadline):
@@ -692,6 +704,10 @@ class GatewayStream(HttpStream):
         else:
             self.give_up(Ending.DISCONNECTED, event.message)
         yield from self.attempts()
+
+
+def _over(event: events.Event) -> Commands:
+    yield from ()
 
 
 def discreet(text: str) -> str:

@@ -1,5 +1,7 @@
 """The failover layer alone: what it does with each thing that a client or an upstream may do."""
 
+import gc
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -269,6 +271,23 @@ def test_slow_connect():
     assert hooks.endings == [Ending.UNREACHABLE, Ending.WHOLE]
     assert hooks.tries[0].detail == "connect time-out"
     assert_at_rest(book, hooks)
+
+
+@pytest.mark.parametrize("answer", [OK, STREAM + chunk("one") + END])
+def test_request_that_is_over_leaves_nothing_for_the_collector(answer: str):
+    """Else its bodies would stay in memory until the collector comes."""
+    gc.collect()
+    gc.disable()
+    try:
+        book, hooks = asked("a", "b")
+        (stream,) = map(weakref.ref, book.layer.streams.values())
+        book.opens("a").says(STREAM + chunk("error"))
+        book.opens("b").says(answer)
+
+        assert_at_rest(book, hooks)
+        assert stream() is None
+    finally:
+        gc.enable()
 
 
 def test_request_at_fault_is_the_clients():
