@@ -25,13 +25,13 @@ def replace_string(body: bytes, member: str, value: str, *, may_come_again: bool
     model that was not checked here. The body must be valid JSON. O(len(body)).
     `may_come_again` False: `may_come_again` has said so.
     """
-    pieces: list[bytes] = []
-    end = 0
+    pieces: list[bytes | memoryview] = []
+    view, end = memoryview(body), 0
     for start, stop in _value_spans(body, member, may_come_again):
         if orjson.loads(body[start:stop]) != value:
-            pieces += (body[end:start], orjson.dumps(value))
+            pieces += (view[end:start], orjson.dumps(value))
             end = stop
-    return body if not pieces else b"".join((*pieces, body[end:]))
+    return body if not pieces else b"".join((*pieces, view[end:]))
 
 
 def added_member(body: bytes, member: str, value: Json) -> bytes:

@@ -29,6 +29,8 @@ from axonhub.addons.failover.names import (
 
 type Commands = layer.CommandGenerator[None]
 
+type Piece = bytes | memoryview
+
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\D")
 
@@ -48,7 +50,7 @@ class TolerantHttp1(Http1Connection):
     """Bytes that are missing of a body whose length is stated."""
     size_bytes = 0
     """That length."""
-    keeps: Callable[[int, bytes], bool] | None = None
+    keeps: Callable[[int, Piece], bool] | None = None
     """A stream's id and a piece of its body → was it kept, so that nobody else need hear of it?"""
 
     def handle_event(self, event: events.Event) -> Commands:
@@ -68,24 +70,24 @@ class TolerantHttp1(Http1Connection):
         """Takes what begins with a head that is plain. False: it does not, and nothing has been done."""
         raise NotImplementedError
 
-    def begin_body(self, size_bytes: int | None, begun: bytes) -> Commands:
+    def begin_body(self, size_bytes: int | None, begun: Piece) -> Commands:
         """The head has been read. `size_bytes` as mitmproxy says it: None: chunks, -1: up to the connection's end."""
         self.state = self.read_body
         if size_bytes is None or size_bytes < 0:
             self.body_reader = make_body_reader(size_bytes)
-            yield from super()._handle_event(events.DataReceived(self.conn, begun))
+            yield from super()._handle_event(events.DataReceived(self.conn, bytes(begun)))
         else:
             self.left = self.size_bytes = size_bytes
             yield from self.count(begun)
 
-    def count(self, data: bytes) -> Commands:
+    def count(self, data: Piece) -> Commands:
         assert self.stream_id is not None
-        piece, rest = (data, b"") if len(data) <= self.left else (data[: self.left], data[self.left :])
+        piece, rest = (data, b"") if len(data) <= self.left else (data[: self.left], bytes(data[self.left :]))
         self.left -= len(piece)
         if rest:
             self.buf += rest
         if piece and not (self.keeps and self.keeps(self.stream_id, piece)):
-            yield ReceiveHttp(self.ReceiveData(self.stream_id, piece))
+            yield ReceiveHttp(self.ReceiveData(self.stream_id, bytes(piece)))
         if not self.left:
             yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
             is_request = isinstance(self, Http1Server)
@@ -163,7 +165,7 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
         self.request, end, size_bytes = found
         self.empty_buffer()
         yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size_bytes == 0))
-        yield from self.begin_body(size_bytes, data[end:])
+        yield from self.begin_body(size_bytes, memoryview(data)[end:])
         return True
 
     def next_stream(self) -> int:
@@ -213,12 +215,12 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
         else:
             yield from super()._handle_event(event)
 
-    def begin_body(self, size_bytes: int | None, begun: bytes) -> Commands:
+    def begin_body(self, size_bytes: int | None, begun: Piece) -> Commands:
         if size_bytes is not None:
             yield from super().begin_body(size_bytes, begun)
             return
         self.state, self.chunks = self.read_body, Chunks()
-        yield from self.go_on(self.chunks, self.unpacked(self.chunks, begun))
+        yield from self.go_on(self.chunks, self.unpacked(self.chunks, bytes(begun)))
 
     def unpacked(self, chunks: Chunks, data: bytes) -> commands.Command | None:
         """What one read brings is one piece, however many chunks it came in."""

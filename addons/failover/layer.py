@@ -162,7 +162,7 @@ class GatewayLayer(HttpLayer):
                 self.sockets.attend(command.connection, shortcut)
             yield from super().register_connection(command)
 
-    def keeps(self, stream_id: int, piece: bytes) -> bool:
+    def keeps(self, stream_id: int, piece: bytes | memoryview) -> bool:
         """Was this piece of a client's body kept, and nothing more is to be done with it?"""
         stream = self.streams.get(stream_id)
         return isinstance(stream, GatewayStream) and stream.keeps(piece)

@@ -134,7 +134,7 @@ class GatewayStream(HttpStream):
     drained_until = inf
     announced_at = inf
     """When this try announced an answer whose content has not come yet."""
-    kept: list[bytes]
+    kept: list[bytes | memoryview]
     """The request's body, as far as it has come."""
     kept_bytes = 0
     held: list[bytes]
@@ -241,7 +241,7 @@ class GatewayStream(HttpStream):
         elif isinstance(event, RequestEndOfMessage):
             self.deadline, self.quiet_since = None, self.gateway.clock()
             self.flow.request.timestamp_end = time.time()
-            self.flow.request.data.content = self.kept[0] if len(self.kept) == 1 else b"".join(self.kept)
+            self.flow.request.data.content = b"".join(self.kept)
             self.kept.clear()
             self.client_state = self.state_done
             if self.server_state == self.state_done:  # refused and answered already
@@ -251,7 +251,7 @@ class GatewayStream(HttpStream):
                 yield HttpRequestHook(self.flow)
                 yield from self.attempts()
 
-    def keeps(self, piece: bytes) -> bool:
+    def keeps(self, piece: bytes | memoryview) -> bool:
         """Keeps a piece of the body where that is all there is to do."""
         free = self.client_state == self.state_consume_request_body and self._paused is None and not self.flow.response
         if not free or self.kept_bytes + len(piece) > limits.body_bytes:
