@@ -141,7 +141,7 @@ class GatewayLayer(HttpLayer):
     def make_stream(self, stream_id: int) -> Commands:
         self.prune()
         stream = self.streams[stream_id] = GatewayStream(forked(self.context), stream_id)
-        stream.gateway = self
+        stream.gateway, stream.dispatch = self, self.dispatch
         yield from self.event_to_child(stream, events.Start())
 
     def register(self, stream: GatewayStream) -> None:

@@ -1,7 +1,6 @@
 """One client request and its tries. The states that it goes through are drawn in the package's docstring."""
 
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from logging import DEBUG
@@ -14,13 +13,11 @@ from mitmproxy.flow import Error
 from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 
-from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.addons.failover.contract import (
     AttemptHook,
     Ending,
     LateAnswerHook,
     Pipe,
-    RequestTooLargeHook,
     Try,
     has_departed,
     last_try,
@@ -28,15 +25,15 @@ from axonhub.addons.failover.contract import (
     tell_departure,
 )
 from axonhub.addons.failover.heads import is_read_here
+from axonhub.addons.failover.inline import Commands
+from axonhub.addons.failover.intake import Intake, own_failure
 from axonhub.addons.failover.names import (
     DropStream,
     ErrorCode,
     GetHttpConnection,
     HttpErrorHook,
     HttpEvent,
-    HttpRequestHook,
     HttpResponseHeadersHook,
-    HttpStream,
     ReceiveHttp,
     RequestData,
     RequestEndOfMessage,
@@ -53,15 +50,11 @@ from axonhub.addons.failover.twins import twin
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.pipe import Alone
 
-type Commands = layer.CommandGenerator[None]
-
 _FAILURES = {
     Ending.DISCONNECTED: Failure(FailureKind.NETWORK, "The provider broke off before its answer was complete."),
     Ending.TIMED_OUT: Failure(FailureKind.TIMEOUT, "The provider fell silent before its answer was complete."),
 }
 """What the client hears of an upstream that fails after commit."""
-_PATIENCE_BYTES = 64 * 1024
-"""A refused request's body is read up to here before the refusal is sent, so that its connection can be kept."""
 _LINGER_S = 0.25
 """An upstream that said all gets so long to end its message, so that its connection can be kept."""
 _CLOSED = ("server closed connection", "peer closed connection", "HTTP/2 connection closed")
@@ -95,8 +88,6 @@ class Gateway(Protocol):
 
     clock: Callable[[], float]
 
-    dispatch: Dispatch | None
-
     @property
     def connections(self) -> Mapping[Connection, layer.Layer]: ...
 
@@ -106,7 +97,7 @@ class Gateway(Protocol):
     def is_unread(self, stream: "GatewayStream") -> bool: ...
 
 
-class GatewayStream(HttpStream):
+class GatewayStream(Intake):
     """One client request and its tries."""
 
     gateway: Gateway
@@ -119,14 +110,8 @@ class GatewayStream(HttpStream):
     """The addon is choosing the next try, which may take a while."""
     reused = False
     """The try went out on a connection that had been kept."""
-    deadline: float | None = None
-    """Monotonic seconds, when `Deadline` is due; None: nothing is waited for."""
     patience = inf
     """When the present wait is over. The deadline may come before, for a keep-alive."""
-    quiet_since = 0.0
-    """When the client last heard anything, or had said all."""
-    over = False
-    """Nothing comes any more, and nothing is left to be done."""
     chunked = False
     """The client's answer goes out in chunks."""
     greeted = False
@@ -134,13 +119,9 @@ class GatewayStream(HttpStream):
     drained_until = inf
     announced_at = inf
     """When this try announced an answer whose content has not come yet."""
-    kept: list[bytes | memoryview]
-    """The request's body, as far as it has come."""
-    kept_bytes = 0
     held: list[bytes]
     seen = 0
     """Bytes of the upstream's answer to this try, while it is held."""
-    discarded = 0
     progress = 0
 
     @property
@@ -187,102 +168,16 @@ class GatewayStream(HttpStream):
         if self.connecting:
             yield from self.gateway.abandon_connect(self, "the client left")
 
-    def _handle_event(self, event: events.Event) -> Commands:
-        """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""
-        if self.over:
-            return
-        handled, dispatch, reply = self.handled(event), self.gateway.dispatch, None
-        while True:
-            try:
-                command = handled.send(reply)
-            except StopIteration:
-                break
-            self.over = self.over or (isinstance(command, DropStream) and command.stream_id == self.stream_id)
-            if dispatch is None or not isinstance(command, commands.StartHook):
-                reply = yield command
-            elif (rest := dispatch.begin(command)) is None:
-                reply = None
-            else:
-                reply = yield RestHook.of(command, rest)
-        if self.over:
-            self.let_go()
-
-    def let_go(self) -> None:
-        """Without a way back to itself it is gone at once, and with it the bodies: else they wait for the collector."""
-        self.context.layers.clear()
-        self.client_state = self.server_state = _over
-
     def handled(self, event: events.Event) -> Commands:
         if isinstance(event, Deadline):
             yield from self.on_deadline()
         elif isinstance(event, HttpEvent) and event.stream_id not in (self.stream_id, self.alias):
             return  # of a try that was given up
         else:
-            yield from super()._handle_event(event)
+            yield from super().handled(event)
 
-    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
-        # Copies, here and of the answer: the connection's own layer decides by what was really said whether it ends.
-        own = RequestHeaders(event.stream_id, twin(event.request), event.end_stream, event.replay_flow)
-        self.kept = []
-        yield from super().state_wait_for_request_headers(own)
-        if self.client_state == self.state_consume_request_body:
-            self.deadline = self.gateway.clock() + limits.body_silence_s
-
-    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
-        if request and is_read_here(self.flow.request):
-            return False
-        return (yield from super().check_invalid(request))
-
-    def state_consume_request_body(self, event: events.Event) -> Commands:
-        """Keeps the body for every try; a body that is refused already is dropped as it comes."""
-        if isinstance(event, RequestData):
-            self.deadline = self.gateway.clock() + limits.body_silence_s
-            yield from self.discard(event) if self.flow.response else self.keep(event)
-        elif isinstance(event, RequestEndOfMessage):
-            self.deadline, self.quiet_since = None, self.gateway.clock()
-            self.flow.request.timestamp_end = time.time()
-            self.flow.request.data.content = b"".join(self.kept)
-            self.kept.clear()
-            self.client_state = self.state_done
-            if self.server_state == self.state_done:  # refused and answered already
-                self.flow.live = False
-                yield DropStream(self.stream_id)
-            else:
-                yield HttpRequestHook(self.flow)
-                yield from self.attempts()
-
-    def keeps(self, piece: bytes | memoryview) -> bool:
-        """Keeps a piece of the body where that is all there is to do."""
-        free = self.client_state == self.state_consume_request_body and self._paused is None and not self.flow.response
-        if not free or self.kept_bytes + len(piece) > limits.body_bytes:
-            return False
-        self.deadline = self.gateway.clock() + limits.body_silence_s
-        self.kept.append(piece)
-        self.kept_bytes += len(piece)
-        return True
-
-    def keep(self, event: RequestData) -> Commands:
-        self.kept.append(event.data)
-        self.kept_bytes += len(event.data)
-        if self.kept_bytes > limits.body_bytes:
-            self.kept.clear()
-            yield RequestTooLargeHook(self.flow)
-            self.flow.response = self.flow.response or _own_failure(413, "The request's body is too large.")
-            yield from self.refuse_early()
-
-    def discard(self, event: RequestData) -> Commands:
-        self.discarded += len(event.data)
-        if self.discarded > _PATIENCE_BYTES:
-            yield from self.refuse_early()
-        if self.discarded > limits.discard_bytes:
-            yield from self.hang_up("a refused body does not end")
-
-    def refuse_early(self) -> Commands:
-        """Answers before the body has come: the client learns at once, and nothing is kept of what still comes."""
-        if self.flow.response and self.server_state != self.state_done:
-            self.flow.response.headers["connection"] = "close"
-            yield from self.send_response()
-            yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+    def now(self) -> float:
+        return self.gateway.clock()
 
     # -- tries
 
@@ -299,7 +194,7 @@ class GatewayStream(HttpStream):
                 return  # the event that says so comes next, in the former case
             if self.flow.response is None and last_try(self.flow) is before:
                 # The hook failed. The last try must not go out again, and the client must not wait for ever.
-                self.flow.response = _own_failure(500, "The gateway failed.")
+                self.flow.response = own_failure(500, "The gateway failed.")
             if self.flow.response:
                 yield from self.answer()
                 return
@@ -347,13 +242,13 @@ class GatewayStream(HttpStream):
         self.gateway.register(self)
         yield from self.transmit(attempt, connection)
         self.server_state = self.state_wait_for_response_headers
-        self.patience = self.gateway.clock() + attempt.first_event_timeout_s
+        self.patience = self.now() + attempt.first_event_timeout_s
         self.wait()
         return True
 
     def connect(self, attempt: Try) -> layer.CommandGenerator[Server | None]:
         request, server = self.flow.request, self.flow.server_conn
-        self.deadline = self.gateway.clock() + attempt.connect_timeout_s
+        self.deadline = self.now() + attempt.connect_timeout_s
         address = (request.host, request.port)
         self.connecting = Connect(address, request.scheme == "https", server.via, server.transport_protocol)
         kept = {each for each in self.gateway.connections if each.connected}
@@ -450,7 +345,7 @@ class GatewayStream(HttpStream):
         elif self.seen > limits.whole_answer_bytes:
             yield from self.next_try(Ending.REJECTED, "a stream without an event", cancel=True)
         elif pipe.begun and self.announced_at == inf:
-            self.announced_at = self.gateway.clock()
+            self.announced_at = self.now()
             self.patience = self.announced_at + attempt.idle_timeout_s
             self.wait()
 
@@ -460,7 +355,7 @@ class GatewayStream(HttpStream):
         if not self.greeted:
             yield from self.send_head(self.flow.response)
         self.server_state = self.state_relay
-        self.patience = self.gateway.clock() + self.attempt.idle_timeout_s
+        self.patience = self.now() + self.attempt.idle_timeout_s
         held, self.held = self.held, []
         yield from self.relay(held)
 
@@ -482,7 +377,7 @@ class GatewayStream(HttpStream):
         made = [each for each in self.pipe.feed(piece) if each]
         if self.pipe.closed or any(isinstance(each, Alone) for each in made):
             return ReceiveHttp(Fed(self.alias, piece, made))
-        self.note(self.gateway.clock(), bool(made))
+        self.note(self.now(), bool(made))
         return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in made]) or None
 
     def state_relay(self, event: events.Event) -> Commands:
@@ -507,7 +402,7 @@ class GatewayStream(HttpStream):
                 # Whatever is no bytes makes the outbox send what it has.
                 yield commands.Log("the client's stream ends with an error", DEBUG)
             yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
-        self.note(self.gateway.clock(), some)
+        self.note(self.now(), some)
         self.gateway.watch_backlog(self)
 
     def note(self, now: float, heard: bool) -> None:
@@ -528,7 +423,7 @@ class GatewayStream(HttpStream):
             yield from self.end_relay()
         elif self.pipe.closed:
             self.server_state = self.state_linger
-            self.deadline = self.patience = self.gateway.clock() + _LINGER_S
+            self.deadline = self.patience = self.now() + _LINGER_S
 
     def state_linger(self, event: events.Event) -> Commands:
         if isinstance(event, ResponseEndOfMessage):
@@ -560,7 +455,7 @@ class GatewayStream(HttpStream):
         """Not reached while a connect is awaited: the layer closes one that takes too long."""
         if self.deadline is not None:
             return  # by now something else is waited for
-        over = self.gateway.clock() >= self.patience
+        over = self.now() >= self.patience
         if self.client_state == self.state_consume_request_body:
             yield from self.hang_up("the request's body did not come in time")
         elif self.server_state == self.state_drain:
@@ -572,7 +467,7 @@ class GatewayStream(HttpStream):
             yield from self.on_silence() if over else self.keep_alive()
         elif not self.waits_for_answer:
             return
-        elif self.is_announced and self.gateway.clock() >= self.announced_at + limits.announced_s:
+        elif self.is_announced and self.now() >= self.announced_at + limits.announced_s:
             yield from self.show()
         elif over:
             yield from self.next_try(Ending.TIMED_OUT, "no answer in time")
@@ -600,7 +495,7 @@ class GatewayStream(HttpStream):
             assert self.pipe
             if sign := self.pipe.keepalive():
                 yield SendHttp(ResponseData(self.stream_id, sign), self.context.client)
-            self.quiet_since = self.gateway.clock()
+            self.quiet_since = self.now()
         self.wait()
 
     def greet(self) -> Commands:
@@ -612,7 +507,7 @@ class GatewayStream(HttpStream):
             self.greeted = True
             yield from self.send_head(http.Response.make(200, b"", greeting.headers))
         yield SendHttp(ResponseData(self.stream_id, greeting.keepalive), self.context.client)
-        self.quiet_since = self.gateway.clock()
+        self.quiet_since = self.now()
         self.deadline = self.next_sign()
 
     def next_sign(self) -> float | None:
@@ -661,8 +556,8 @@ class GatewayStream(HttpStream):
         assert self.attempt
         self.parting, self.attempt.drained = message, True
         self.server_state = self.state_drain
-        self.patience = self.gateway.clock() + self.attempt.idle_timeout_s
-        self.drained_until = self.gateway.clock() + self.attempt.drain_s
+        self.patience = self.now() + self.attempt.idle_timeout_s
+        self.drained_until = self.now() + self.attempt.drain_s
         self.deadline = min(self.patience, self.drained_until)
 
     def state_drain(self, event: events.Event) -> Commands:
@@ -676,7 +571,7 @@ class GatewayStream(HttpStream):
             self.pipe.finish()
         if self.pipe.progress != self.progress:
             self.progress = self.pipe.progress
-            self.patience = self.gateway.clock() + self.attempt.idle_timeout_s
+            self.patience = self.now() + self.attempt.idle_timeout_s
             self.deadline = min(self.patience, self.drained_until)
         if ended or self.pipe.closed or self.pipe.rejected:
             yield from self.end_drain(cancel=not ended)
@@ -706,15 +601,6 @@ class GatewayStream(HttpStream):
         yield from self.attempts()
 
 
-def _over(event: events.Event) -> Commands:
-    yield from ()
-
-
 def discreet(text: str) -> str:
     """mitmproxy's words without what came over the wire: keys and bodies belong in no log."""
     return _BYTES_LITERAL.sub("b'…'", text)
-
-
-def _own_failure(status: int, message: str) -> http.Response:
-    """In no protocol's envelope: for what happens when our own hooks fail."""
-    return http.Response.make(status, f"{message}\n", {"content-type": "text/plain"})
