@@ -2,15 +2,19 @@
 
 `scripts/bench gateway [--quick] [--write]`. All proxies run at the same time and take turns, round after round; a ratio
 is the median of the rounds' own ratios, so a neighbour on the machine disturbs both of its sides. Upstream and client
-are processes of their own. CPU is what /proc tells of the proxy's process with all its threads, the store's among them.
+are processes of their own. CPU is what the system's clock of the proxy's process tells, all its threads among it.
+
+While CPU is measured all of them share one processor, or two threads of one core would slow each other down, now more
+and now less; `--all-cpus` leaves them free. First tokens are measured on all processors.
 """
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -227,19 +231,53 @@ def first_token_table(
         yield f"| {what} | {way} | {median(firsts):.1f} | {later:.1f} | {goal} |", holds
 
 
-def table(proxies: Sequence[Proxy], port: int, rounds: int, scale: float) -> tuple[str, bool]:
-    rows = list(cpu_table(dict(measure(proxies, rounds, scale))))
-    spread_s = THINKING_S + PACED_EVENTS * PACE_S
-    spread = list(first_token_table("spread", first_tokens(proxies, port, rounds, spread_s), FIRST_TOKEN_LIMIT_MS))
-    burst = list(first_token_table("all in one moment", first_tokens(proxies, port, rounds, 0.0), None))
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[int, Sequence[Proxy]]]:
+    """The upstream's port, and the proxies before it."""
+    folder.mkdir()
+    with ExitStack() as stack:
+        port = stack.enter_context(upstream())
+        yield (
+            port,
+            [
+                stack.enter_context(bare(folder, port)),
+                stack.enter_context(gateway(folder, port, "mitmdump")),
+                stack.enter_context(gateway(folder, port, "serve")),
+            ],
+        )
+
+
+@contextmanager
+def on_one_cpu() -> Iterator[None]:
+    """For this process and those that it starts meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def table(folder: Path, rounds: int, scale: float, *, all_cpus: bool) -> tuple[str, bool]:
+    with ExitStack() as stack:
+        if not all_cpus:
+            stack.enter_context(on_one_cpu())
+        _, proxies = stack.enter_context(running(folder / "cpu"))
+        rows = list(cpu_table(dict(measure(proxies, rounds, scale))))
+    with running(folder / "first-tokens") as (port, proxies):
+        spread_s = THINKING_S + PACED_EVENTS * PACE_S
+        spread = list(first_token_table("spread", first_tokens(proxies, port, rounds, spread_s), FIRST_TOKEN_LIMIT_MS))
+        burst = list(first_token_table("all in one moment", first_tokens(proxies, port, rounds, 0.0), None))
+    where = "on all processors" if all_cpus else "client, proxies and upstream on one processor"
     lines = [
-        f"{environment()}; {rounds} rounds. CPU is user and system time of the proxy's process, its store included.",
+        f"{environment()}; {rounds} rounds, {where}. CPU is user and system time of the proxy's process, its store "
+        "included.",
         "",
         "| case | connections | proxy | CPU ms a request | of bare | goal | p50 ms | first token p50 ms |",
         "|---|---|---|---|---|---|---|---|",
         *(row for row, _ in rows),
         "",
-        f"First token of {STREAMS} streams at a time, one event each {PACE_S * 1e3:.0f} ms:",
+        f"First token of {STREAMS} streams at a time, one event each {PACE_S * 1e3:.0f} ms, on all processors:",
         "",
         "| streams begin | way | first token p50 ms | later than direct, ms | goal |",
         "|---|---|---|---|---|",
@@ -252,19 +290,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="about a minute: fewer requests, fewer rounds")
     parser.add_argument("--rounds", type=int, help="rounds of everything")
+    parser.add_argument("--all-cpus", action="store_true", help="do not keep all processes on one processor")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     wanted = parser.parse_args()
     rounds, scale = wanted.rounds or (3 if wanted.quick else 7), 0.3 if wanted.quick else 1.0
     uvloop.install()
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name, ExitStack() as stack:
-        folder = Path(name)
-        port = stack.enter_context(upstream())
-        proxies = [
-            stack.enter_context(bare(folder, port)),
-            stack.enter_context(gateway(folder, port, "mitmdump")),
-            stack.enter_context(gateway(folder, port, "serve")),
-        ]
-        text, holds = table(proxies, port, rounds, scale)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        text, holds = table(Path(name), rounds, scale, all_cpus=wanted.all_cpus)
     print(text)
     if wanted.write:
         write_section(PAGE, "Gateway", text)
