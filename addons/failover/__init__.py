@@ -18,6 +18,7 @@ Rules that keep it right (tests/addons/test_failover.py, tests/gateway/test_fail
 - What costs a CPU most is the way from layer to layer, so what is plain is read here and goes straight: heads and
   bodies of HTTP/1 (heads.py, connections.py, chunks.py), and a stream's bytes to an HTTP/1 client (`forward` in
   layer.py). Anything else takes mitmproxy's way, and so does each refusal.
+- What a peer says is heard in the moment it comes (sockets.py), unless something must be waited for.
 - A client that reads too slowly stops the reading of its upstream. mitmproxy sees to that for HTTP/1 clients only.
 """
 
