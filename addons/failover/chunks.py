@@ -5,7 +5,7 @@ h11, which mitmproxy uses, makes an object of each chunk; a stream of tokens is 
 
 import re
 
-_SIZE_LINE = re.compile(rb"([0-9a-fA-F]{1,20})(?:;[^\n]*?)?[ \t]*\r\n")
+_SIZE_LINE = re.compile(rb"([0-9a-fA-F]{1,20})(?:;[^\n]*?|[ \t]*)\r\n")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
 _LONGEST_LINE = 64 * 1024
 _END = b"\r\n"

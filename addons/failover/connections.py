@@ -53,10 +53,6 @@ class TolerantHttp1(Http1Connection):
     keeps: Callable[[int, Piece], bool] | None = None
     """A stream's id and a piece of its body → was it kept, so that nobody else need hear of it?"""
 
-    def handle_event(self, event: events.Event) -> Commands:
-        """Nothing here ever waits for an answer, so there is no need of what mitmproxy does to pause and go on."""
-        return self._handle_event(event)
-
     def _handle_event(self, event: events.Event) -> Commands:
         """A head that comes whole, and a body whose length is known, take no way round through mitmproxy's buffer."""
         if not isinstance(event, events.DataReceived):
@@ -145,6 +141,10 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
 
     swallowed = 0
 
+    def handle_event(self, event: events.Event) -> Commands:
+        """Nothing here ever waits for an answer, so there is no need of what mitmproxy does to pause and go on."""
+        return self._handle_event(event)
+
     @property
     def in_headers(self) -> bool:
         """Has a header block begun that has not ended, or one that is refused already?"""
@@ -160,7 +160,7 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
 
     def read_head(self, data: bytes) -> layer.CommandGenerator[bool]:
         found = read_request(data)
-        if found is None or found[1] > limits.header_bytes:
+        if found is None:
             return False
         self.request, end, size_bytes = found
         self.empty_buffer()
@@ -264,7 +264,7 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
         if self.request is None or self.stream_id is None:
             return False
         found = read_response(data, self.request)
-        if found is None or found[1] > limits.header_bytes:
+        if found is None:
             return False
         self.response, end, size_bytes = found
         self.empty_buffer()
@@ -298,7 +298,7 @@ def _goes_on(request: http.Request, response: http.Response) -> bool:
         if headers.get("connection", "keep-alive") != "keep-alive":
             return False
     coding = response.headers.get("transfer-encoding")
-    return "content-length" in response.headers if coding is None else bool(coding == "chunked")
+    return bool(response.headers.get("content-length") if coding is None else coding == "chunked")
 
 
 def adopt(fresh: layer.Layer) -> None:

@@ -9,6 +9,7 @@ import time
 
 from mitmproxy import http
 
+from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import MessageData, RequestHead, ResponseHead
 from axonhub.addons.header_fields import Fields
 from axonhub.addons.indexed_headers import IndexedHeaders
@@ -16,7 +17,7 @@ from axonhub.addons.indexed_headers import IndexedHeaders
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _REQUEST_LINE = re.compile(rb"([^\s]+) (/[^\s]*) (HTTP/1\.[01])\r\n")
 _RESPONSE_LINE = re.compile(rb"(HTTP/1\.[01]) ([2-5]\d\d)(?: |(?: (\S[^\r\n]*)))?\r\n")
-_FIELD = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[^\r\n\v\f]*\S)?)[ \t]*\r\n", re.MULTILINE)
+_FIELD = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*+((?:[^\r\n\v\f]*\S)?)[ \t]*\r\n", re.MULTILINE)
 _LENGTH = re.compile(rb"0|[1-9]\d{0,17}")
 _END = b"\r\n\r\n"
 
@@ -76,7 +77,7 @@ def _head_end(buffer: bytes) -> int:
 
 def _fields(buffer: bytes, start: int, end: int) -> Fields | None:
     """Of the lines there; None where one is folded, broken or ends in some other way, or has no name that is valid."""
-    if buffer[end - len(_END) : end] != _END:
+    if end > limits.header_bytes or buffer[end - len(_END) : end] != _END:
         return None
     fields = _FIELD.findall(buffer, start, end)
     return tuple(fields) if buffer.count(b"\n", start, end) == len(fields) + 1 else None

@@ -7,7 +7,6 @@ from mitmproxy.proxy import events, layer
 
 from axonhub.addons.failover.contract import RequestTooLargeHook, limits
 from axonhub.addons.failover.heads import is_read_here
-from axonhub.addons.failover.inline import Commands, InlineStream
 from axonhub.addons.failover.names import (
     DropStream,
     HttpRequestHook,
@@ -17,20 +16,25 @@ from axonhub.addons.failover.names import (
     ResponseEndOfMessage,
     SendHttp,
 )
+from axonhub.addons.failover.parting import Commands, PartingStream
 from axonhub.addons.failover.twins import twin
 
 _PATIENCE_BYTES = 64 * 1024
 """A refused request's body is read up to here before the refusal is sent, so that its connection can be kept."""
 
 
-class Intake(InlineStream):
+_PIECE_BYTES = 16 * 1024
+"""Less than this is copied: of a body in tiny pieces each would take many times its size."""
+
+
+class Intake(PartingStream):
     """A stream up to the moment when its request is whole."""
 
     deadline: float | None = None
     """Monotonic seconds, when the stream wants to be woken; None: nothing is waited for."""
     quiet_since = 0.0
     """When the client last heard anything, or had said all."""
-    kept: list[bytes | memoryview]
+    kept: list[bytes | bytearray | memoryview]
     """The request's body, as far as it has come."""
     kept_bytes = 0
     discarded = 0
@@ -84,13 +88,21 @@ class Intake(InlineStream):
         if not free or self.kept_bytes + len(piece) > limits.body_bytes:
             return False
         self.deadline = self.now() + limits.body_silence_s
-        self.kept.append(piece)
-        self.kept_bytes += len(piece)
+        self.add(piece)
         return True
 
+    def add(self, piece: bytes | memoryview) -> None:
+        self.kept_bytes += len(piece)
+        last = self.kept[-1] if self.kept else None
+        if len(piece) >= _PIECE_BYTES:
+            self.kept.append(piece)
+        elif isinstance(last, bytearray):
+            last += piece
+        else:
+            self.kept.append(bytearray(piece))
+
     def keep(self, event: RequestData) -> Commands:
-        self.kept.append(event.data)
-        self.kept_bytes += len(event.data)
+        self.add(event.data)
         if self.kept_bytes > limits.body_bytes:
             self.kept.clear()
             yield RequestTooLargeHook(self.flow)

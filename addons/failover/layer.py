@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import cast
@@ -10,7 +11,7 @@ from mitmproxy import ctx
 from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer
 
-from axonhub.addons.dispatch import Dispatch
+from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.addons.failover.connections import GatewayHttp1Client, GatewayHttp1Server, adopt
 from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import (
@@ -85,7 +86,7 @@ class GatewayLayer(HttpLayer):
 
     def _handle_event(self, event: events.Event) -> Commands:
         outbox = Outbox()
-        for command in self._handled(event):
+        for command in self._ran(event):
             if isinstance(command, commands.SendData):
                 if full := outbox.add(command):
                     yield full
@@ -124,6 +125,23 @@ class GatewayLayer(HttpLayer):
         streams = self.streams.values()
         return any(isinstance(each, GatewayStream) and each.may_drain for each in streams)
 
+    def _ran(self, event: events.Event) -> Commands:
+        """Runs hooks, where mitmproxy would start a task for each and come back when that has ended. What follows from
+        a hook comes after all that the event does: by then no connection is in the middle of a message.
+        """
+        if isinstance(event, events.HookCompleted) and isinstance(event.command, RestHook):
+            event = events.HookCompleted(event.command.hook)
+        due = deque((self._handled(event),))
+        while due:
+            for command in due.popleft():
+                if self.dispatch is None or not isinstance(command, commands.StartHook):
+                    yield command
+                elif (rest := self.dispatch.begin(command)) is None:
+                    source = self.command_sources.pop(command)
+                    due.append(self.event_to_child(source, events.HookCompleted(command)))
+                else:
+                    yield RestHook.of(command, rest)
+
     def _handled(self, event: events.Event) -> Commands:
         if isinstance(event, events.Wakeup) and event.command in self.timers:
             del self.timers[event.command]
@@ -141,7 +159,7 @@ class GatewayLayer(HttpLayer):
     def make_stream(self, stream_id: int) -> Commands:
         self.prune()
         stream = self.streams[stream_id] = GatewayStream(forked(self.context), stream_id)
-        stream.gateway, stream.dispatch = self, self.dispatch
+        stream.gateway = self
         yield from self.event_to_child(stream, events.Start())
 
     def register(self, stream: GatewayStream) -> None:
@@ -157,10 +175,14 @@ class GatewayLayer(HttpLayer):
             shortcut = None
             if isinstance(upstream, GatewayHttp1Client):
                 upstream.forward = self.forward
-                shortcut = upstream.shortcut if isinstance(way, HttpClient) else None  # else there is TLS in between
+                shortcut = upstream.shortcut if self.is_plain(way) else None
             if self.sockets:
                 self.sockets.attend(command.connection, shortcut)
             yield from super().register_connection(command)
+
+    def is_plain(self, way: layer.Layer) -> bool:
+        """Is what our layers read and write the very bytes of both sockets, with no TLS and no tunnel in between?"""
+        return isinstance(way, HttpClient) and not self.context.client.tls
 
     def keeps(self, stream_id: int, piece: bytes | memoryview) -> bool:
         """Was this piece of a client's body kept, and nothing more is to be done with it?"""

@@ -1,17 +1,19 @@
 """The sockets of one client connection and of its upstreams: to be read or not, and what waits in them."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 
 from axonhub.addons.failover.contract import limits
+
+logger = logging.getLogger(__name__)
 
 _READ_BYTES = 1 << 20
 """More than ever waits: a reader stops its transport long before."""
@@ -82,14 +84,27 @@ class Inlet:
         if not (self._waits and self._is_free()):
             self._waits = False
             self._feed(data)
-        elif isinstance(outcome := self._shortcut(data), events.Event):
+            return
+        try:
+            outcome = self._shortcut(data)
+        except Exception:
+            logger.exception("what %s said could not be handed on", self._connection.peername)
+            self._give_up()
+            return
+        if isinstance(outcome, events.Event):
             # It ends at once, or queues up where mitmproxy's events queue up.
             told = self._handler.server_event(outcome)
             self._last = asyncio.Task(told, loop=asyncio.get_running_loop(), eager_start=True)
-        else:
-            self._handler.timeout_watchdog.register_activity()
-            if outcome:
-                self._write(outcome)
+            return
+        self._handler.timeout_watchdog.register_activity()
+        if outcome:
+            self._write(outcome)
+
+    def _give_up(self) -> None:
+        """What has come is lost, so this is the connection's end, of which its layers hear as of any other."""
+        io = self._handler.transports.get(self._connection)
+        if io and io.handler:
+            io.handler.cancel("given up")
 
     def _write(self, command: commands.SendData) -> None:
         io = self._handler.transports.get(command.connection)
@@ -116,7 +131,7 @@ class HandlerSockets:
 
     def __init__(self, handler: ConnectionHandler) -> None:
         self._handler = handler
-        self._inlets: WeakKeyDictionary[Connection, Inlet] = WeakKeyDictionary()
+        self._inlets: dict[Connection, Inlet] = {}
         handler.max_conns = defaultdict(lambda: asyncio.Semaphore(limits.upstream_connections))
 
     def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
@@ -136,6 +151,7 @@ class HandlerSockets:
         return io.writer.transport.get_write_buffer_size()
 
     def forget(self, connection: Connection) -> None:
+        self._inlets.pop(connection, None)
         io = self._handler.transports.get(connection)
         if io and (io.handler is None or io.handler.done()):
             del self._handler.transports[connection]

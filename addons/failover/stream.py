@@ -25,7 +25,6 @@ from axonhub.addons.failover.contract import (
     tell_departure,
 )
 from axonhub.addons.failover.heads import is_read_here
-from axonhub.addons.failover.inline import Commands
 from axonhub.addons.failover.intake import Intake, own_failure
 from axonhub.addons.failover.names import (
     DropStream,
@@ -46,6 +45,7 @@ from axonhub.addons.failover.names import (
     ResponseTrailers,
     SendHttp,
 )
+from axonhub.addons.failover.parting import Commands
 from axonhub.addons.failover.twins import twin
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.pipe import Alone

@@ -10,7 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
@@ -20,6 +20,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.mode_specs import ProxyMode
 
+from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.addons.failover import GatewayLayer, make_ours
 from axonhub.addons.failover.sockets import Shortcut
 
@@ -66,7 +67,9 @@ class Playbook:
     now: float = 1000.0
     held: set[str] = field(default_factory=set)
     """Names of hooks that do not complete before `let_go`."""
-    shortcuts: ClassVar[bool] = True
+    at_once: ClassVar[bool] = True
+    """As in life: what a plain upstream says takes the shortcut, and hooks run where they arise. Else all takes the way
+    through mitmproxy's layers, and hooks are run by its server."""
     layer: GatewayLayer = field(init=False)
     client: Peer = field(init=False)
     _peers: dict[Connection, Peer] = field(default_factory=dict)
@@ -91,7 +94,8 @@ class Playbook:
         )
         context = Context(connection, options)
         context.server.address = ("127.0.0.1", 1)
-        self.layer = make_ours(HttpLayer(context, HTTPMode.transparent), sockets=self)
+        dispatch = cast(Dispatch, self) if self.at_once else None
+        self.layer = make_ours(HttpLayer(context, HTTPMode.transparent), sockets=self, dispatch=dispatch)
         self.layer.clock = lambda: self.now
         self.client = self._peers[connection] = Peer(self, connection, "client")
         self.play(events.Start())
@@ -115,7 +119,7 @@ class Playbook:
     def let_go(self, hook: str) -> None:
         """A held hook completes."""
         self.held.discard(hook)
-        for command in [each for each in self._waiting if each.name == hook]:
+        for command in [each for each in self._waiting if _name(each) == hook]:
             self._waiting.remove(command)
             self._run_hook(command)
         self.play()
@@ -145,7 +149,7 @@ class Playbook:
 
     def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
         """What a peer says comes in one piece anyway."""
-        if shortcut and self.shortcuts:
+        if shortcut and self.at_once:
             self._shortcuts[connection] = shortcut
 
     def hear(self, connection: Connection, data: bytes) -> None:
@@ -181,8 +185,18 @@ class Playbook:
                 self._obey(command)
         self._playing = False
 
+    def begin(self, command: commands.StartHook) -> object | None:
+        """In the place of the gateway's `Dispatch`."""
+        self.story.append(command.name)
+        if command.name in self.held:
+            return object()
+        self._call(command)
+        return None
+
     def _obey(self, command: commands.Command) -> None:
         match command:
+            case RestHook():
+                self._waiting.append(command)
             case commands.StartHook():
                 self.story.append(command.name)
                 if command.name in self.held:
@@ -204,10 +218,13 @@ class Playbook:
             case _:
                 raise AssertionError(command)
 
-    def _run_hook(self, command: commands.StartHook) -> None:
-        method: Callable[..., None] | None = getattr(self.hooks, command.name, None)
+    def _call(self, command: commands.StartHook) -> None:
+        method: Callable[..., None] | None = getattr(self.hooks, _name(command), None)
         if method is not None:
             method(*command.args())
+
+    def _run_hook(self, command: commands.StartHook) -> None:
+        self._call(command)
         if command.blocking:
             self._queue.append(events.HookCompleted(command))
 
@@ -234,6 +251,10 @@ class Playbook:
         command = next(each for each in self._opening if _host(each.connection) == name)
         self._opening.remove(command)
         return command
+
+
+def _name(command: commands.StartHook) -> str:
+    return command.hook.name if isinstance(command, RestHook) else command.name
 
 
 def _host(connection: Connection) -> str:

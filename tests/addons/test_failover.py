@@ -16,7 +16,7 @@ from mitmproxy import http
 
 from axonhub.addons import failover
 from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, departure, last_try
-from axonhub.addons.failover.stream import discreet
+from axonhub.addons.failover.stream import GatewayStream, discreet
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.pipe import Alone
 from tests.addons.playbook import Peer, Playbook
@@ -28,9 +28,9 @@ END = "0\r\n\r\n"
 
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["short", "long"])
-def shortcuts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a plain upstream says goes past the layers in mid-stream, or through all of them: the same comes of it."""
-    monkeypatch.setattr(Playbook, "shortcuts", request.param)
+def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the layers where that is possible, or through all of them: the same comes of it."""
+    monkeypatch.setattr(Playbook, "at_once", request.param)
 
 
 def chunk(text: str) -> str:
@@ -258,6 +258,72 @@ def test_refused_address_is_tried_anew():
     book.opens("a").says(OK)
 
     assert book.client.heard == OK.encode()
+
+
+def test_next_try_takes_the_connection_that_was_kept():
+    """The hook that aims it runs when the connection has ended its message."""
+    book, hooks = asked("a", "a")
+    upstream = book.opens("a")
+    upstream.says("HTTP/1.1 500 Oops\r\ncontent-length: 4\r\n\r\noops")
+    upstream.says(OK)
+
+    assert book.client.heard == OK.encode()
+    assert hooks.endings == [Ending.WHOLE, Ending.WHOLE]
+    assert book.story.count("connect a") == 1
+    assert_at_rest(book, hooks)
+
+
+def test_stream_that_was_refused_at_its_end_leaves_its_connection_to_the_next_try():
+    book, hooks = asked("a", "a")
+    upstream = book.opens("a")
+    upstream.says(STREAM + chunk("ping") + END)
+    upstream.says(STREAM + chunk("one") + END)
+
+    assert chunks(book.client.heard) == "ONE\n(finished)"
+    assert hooks.endings[0] is Ending.REJECTED
+    assert book.story.count("connect a") == 1
+    assert_at_rest(book, hooks)
+
+
+def test_pipelined_requests_are_answered_one_after_the_other():
+    """However many they are: none is handled within another."""
+    hooks = Hooks([])
+    book = Playbook(hooks)
+    book.client.says(post() * 500)
+
+    assert book.client.heard.count(b"all failed") == 500
+    assert book.logs == []
+    assert_at_rest(book, hooks)
+
+
+def test_pipelined_requests_take_the_connection_that_was_kept():
+    hooks = Hooks(["a", "a"])
+    book = Playbook(hooks)
+    book.client.says(post() * 2)
+    upstream = book.opens("a")
+    upstream.says(OK)
+    upstream.says(OK)
+
+    assert book.client.heard == OK.encode() * 2
+    assert book.story.count("connect a") == 1
+    assert_at_rest(book, hooks)
+
+
+def test_body_in_tiny_pieces_takes_no_more_than_its_size(limits: Limits):
+    hooks = Hooks(["a"])
+    book = Playbook(hooks)
+    book.client.says("POST /v1 HTTP/1.1\r\nhost: gateway\r\ncontent-length: 100000\r\n\r\n")
+    for _ in range(49_999):
+        book.client.says("{}")
+    (stream,) = book.layer.streams.values()
+    assert isinstance(stream, GatewayStream)
+    pieces = len(stream.kept)
+    book.client.says("{}")
+    upstream = book.opens("a")
+    upstream.says(OK)
+
+    assert pieces == 1
+    assert upstream.heard.endswith(b"\r\n\r\n" + b"{}" * 50_000)
 
 
 def test_slow_connect():

@@ -122,6 +122,14 @@ def test_headers_that_were_changed_are_not_known_to_be_valid() -> None:
     assert not is_read_here(found[0])
 
 
+@pytest.mark.parametrize("line", [b"a:" + b" " * 60_000 + b"\x0b", b"a: b" + b"\t" * 60_000 + b"\rc", b"a" * 60_000])
+def test_hostile_lines_take_no_time(line: bytes) -> None:
+    """In quadratic time this test would not end."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n\r\n"
+
+    assert [read_request(head) for _ in range(100)] == [None] * 100
+
+
 def test_plain_heads_are_read_here() -> None:
     request = read_request(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
     assert request

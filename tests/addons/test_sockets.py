@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given, strategies as st
 from mitmproxy import options
 from mitmproxy.connection import ConnectionState, Server
@@ -12,13 +13,13 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.test.tflow import tclient_conn
 
-from axonhub.addons.failover.sockets import HandlerSockets
+from axonhub.addons.failover.sockets import HandlerSockets, Shortcut
 
 
 class Handler(ConnectionHandler):
     """mitmproxy's own, with one upstream and a layer that notes what it hears."""
 
-    def __init__(self) -> None:
+    def __init__(self, shortcut: Shortcut | None) -> None:
         super().__init__(Context(tclient_conn(), options.Options()))
         self.heard: list[bytes] = []
         self.upstream = Server(address=("127.0.0.1", 1))
@@ -30,7 +31,7 @@ class Handler(ConnectionHandler):
         self.reading = asyncio.create_task(self.handle_connection(self.upstream))
         self.transports[self.upstream] = ConnectionIO(handler=self.reading, reader=self.reader, writer=self.writer)
         self.sockets = HandlerSockets(self)
-        self.sockets.attend(self.upstream)
+        self.sockets.attend(self.upstream, shortcut)
 
     def hear(self, event: events.Event) -> Iterator[commands.Command]:
         if isinstance(event, events.DataReceived):
@@ -72,9 +73,9 @@ class Writer(asyncio.StreamWriter):
         """There is no socket that would have to be closed."""
 
 
-def played(scene: Callable[[Handler], Awaitable[None]]) -> Handler:
+def played(scene: Callable[[Handler], Awaitable[None]], shortcut: Shortcut | None = None) -> Handler:
     async def play() -> Handler:
-        handler = Handler()
+        handler = Handler(shortcut)
         await rounds()
         await scene(handler)
         handler.reading.cancel()
@@ -192,6 +193,30 @@ def test_event_that_others_wait_for_does_not_overtake():
         handler.reader.feed_data(b"three")
 
     assert played(scene).heard == [b"one", b"two", b"three"]
+
+
+def test_connection_whose_shortcut_fails_ends(caplog: pytest.LogCaptureFixture):
+    def shortcut(data: bytes) -> events.DataReceived:
+        raise RuntimeError(data)
+
+    async def scene(handler: Handler) -> None:
+        handler.reader.feed_data(b"what cannot be read")
+        await rounds()
+        assert handler.reading.cancelled()
+        assert handler.upstream.state is ConnectionState.CLOSED
+
+    assert played(scene, shortcut).heard == []
+    assert "could not be handed on" in caplog.text
+
+
+def test_connection_that_is_closed_is_forgotten():
+    async def scene(handler: Handler) -> None:
+        handler.close_connection(handler.upstream)
+        await rounds()
+        handler.sockets.forget(handler.upstream)
+        assert handler.sockets._inlets == {}
+
+    played(scene)
 
 
 STEPS = st.lists(st.sampled_from(("say", "round", "stop", "go on", "full", "read")), max_size=40)

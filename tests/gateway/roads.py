@@ -7,9 +7,10 @@ the case: `h1-tls.reset`, and where a test uses a failure several times, `h1-tls
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,7 +104,7 @@ DOORS = ("refused", "mute", "not tls")
 @dataclass(frozen=True, slots=True)
 class Road:
     client: str
-    """h1 or h2."""
+    """h1, h1s (the same over TLS) or h2."""
     kind: str
     """plain, tls or h2."""
 
@@ -114,7 +115,14 @@ class Road:
         return f"{self}.{case}"
 
 
-ROADS = [Road("h1", "plain"), Road("h1", "tls"), Road("h2", "plain"), Road("h2", "tls"), Road("h2", "h2")]
+ROADS = [
+    Road("h1", "plain"),
+    Road("h1", "tls"),
+    Road("h2", "plain"),
+    Road("h2", "tls"),
+    Road("h2", "h2"),
+    Road("h1s", "plain"),
+]
 KINDS = ("plain", "tls", "h2")
 
 
@@ -222,10 +230,21 @@ def asking(model: str, *, stream: bool) -> bytes:
 
 
 def ask(gateway: Gateway, road: Road, body: bytes) -> Answer:
-    if road.client == "h1":
-        return caller.call(gateway.port, "POST", TARGET, ANTHROPIC_HEADERS, body)
+    if road.client != "h2":
+        with closing(line(gateway, road)) as connection:
+            return again(connection, body)
     with H2Caller(gateway.port) as connection:
         return connection.call(TARGET, ANTHROPIC_HEADERS, body)
+
+
+def line(gateway: Gateway, road: Road) -> caller.http.client.HTTPConnection:
+    """An HTTP/1 caller's connection. mitmproxy shows a certificate of its own, which nobody checks here."""
+    if road.client == "h1":
+        return caller.http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=caller.PATIENCE_S)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return caller.http.client.HTTPSConnection("127.0.0.1", gateway.port, timeout=caller.PATIENCE_S, context=context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +261,8 @@ class Listening:
 
 @contextmanager
 def listening(gateway: Gateway, road: Road, body: bytes) -> Iterator[Listening]:
-    if road.client == "h1":
-        with h1_listening(gateway, body) as found:
+    if road.client != "h2":
+        with h1_listening(line(gateway, road), body) as found:
             yield found
         return
     with H2Caller(gateway.port) as connection:
@@ -257,8 +276,7 @@ def listening(gateway: Gateway, road: Road, body: bytes) -> Iterator[Listening]:
 
 
 @contextmanager
-def h1_listening(gateway: Gateway, body: bytes) -> Iterator[Listening]:
-    connection = caller.http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=caller.PATIENCE_S)
+def h1_listening(connection: caller.http.client.HTTPConnection, body: bytes) -> Iterator[Listening]:
     connection.request("POST", TARGET, body, dict(ANTHROPIC_HEADERS))
     response: list[caller.http.client.HTTPResponse] = []
     seen = bytearray()

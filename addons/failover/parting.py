@@ -1,38 +1,29 @@
-"""mitmproxy's stream with hooks that run where they arise; and once it is over, nothing of it stays in memory."""
+"""mitmproxy's stream, of which nothing stays in memory once it is over."""
 
-from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy import events, layer
 
-from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.addons.failover.names import DropStream, HttpStream
 
 type Commands = layer.CommandGenerator[None]
 
 
-class InlineStream(HttpStream):
+class PartingStream(HttpStream):
     """What is to be done at an event is in `handled`."""
 
-    dispatch: Dispatch | None = None
-    """None: mitmproxy runs the hooks."""
     over = False
     """Nothing comes any more, and nothing is left to be done."""
 
     def _handle_event(self, event: events.Event) -> Commands:
-        """Runs hooks where they arise. mitmproxy would start a task for each, and come back when that has ended."""
         if self.over:
             return
-        handled, dispatch, reply = self.handled(event), self.dispatch, None
+        handled, reply = self.handled(event), None
         while True:
             try:
                 command = handled.send(reply)
             except StopIteration:
                 break
             self.over = self.over or (isinstance(command, DropStream) and command.stream_id == self.stream_id)
-            if dispatch is None or not isinstance(command, commands.StartHook):
-                reply = yield command
-            elif (rest := dispatch.begin(command)) is None:
-                reply = None
-            else:
-                reply = yield RestHook.of(command, rest)
+            reply = yield command
         if self.over:
             self.let_go()
 
