@@ -32,6 +32,8 @@ type Commands = layer.CommandGenerator[None]
 type Piece = bytes | memoryview
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
+_PIPELINED_BYTES = 1024 * 1024
+"""More is not read while a client waits for an answer. One that pipelines at all sends far less."""
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\D")
 
 
@@ -140,6 +142,8 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
     """Towards the client: header blocks have limits in size and time."""
 
     swallowed = 0
+    holds: Callable[[bool], None] | None = None
+    """Called with True: the client shall be read no further for now; with False: it shall again."""
 
     def handle_event(self, event: events.Event) -> Commands:
         """Nothing here ever waits for an answer, so there is no need of what mitmproxy does to pause and go on."""
@@ -167,6 +171,19 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
         yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size_bytes == 0))
         yield from self.begin_body(size_bytes, memoryview(data)[end:])
         return True
+
+    def wait(self, event: events.Event) -> Commands:
+        """For the answer. What the client says meanwhile is its next request, and is kept."""
+        yield from super().wait(event)
+        self.hold()
+
+    def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
+        yield from super().mark_done(request=request, response=response)
+        self.hold()
+
+    def hold(self) -> None:
+        if self.holds:
+            self.holds(self.state == self.wait and len(self.buf) > _PIPELINED_BYTES)
 
     def next_stream(self) -> int:
         return self.stream_id + 2

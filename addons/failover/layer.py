@@ -154,7 +154,7 @@ class GatewayLayer(HttpLayer):
                 client = self.connections[self.context.client]
                 adopt(client)
                 if isinstance(client, GatewayHttp1Server):
-                    client.keeps = self.keeps
+                    client.keeps, client.holds = self.keeps, self.hold
 
     def make_stream(self, stream_id: int) -> Commands:
         self.prune()
@@ -183,6 +183,10 @@ class GatewayLayer(HttpLayer):
     def is_plain(self, way: layer.Layer) -> bool:
         """Is what our layers read and write the very bytes of both sockets, with no TLS and no tunnel in between?"""
         return isinstance(way, HttpClient) and not self.context.client.tls
+
+    def hold(self, held: bool) -> None:
+        if self.sockets:
+            self.sockets.read(self.context.client, on=not held)
 
     def keeps(self, stream_id: int, piece: bytes | memoryview) -> bool:
         """Was this piece of a client's body kept, and nothing more is to be done with it?"""

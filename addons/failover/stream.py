@@ -565,7 +565,7 @@ class GatewayStream(Intake):
         assert self.attempt
         assert self.pipe
         ended = isinstance(event, ResponseEndOfMessage)
-        if isinstance(event, ResponseData):
+        if isinstance(event, ResponseData) and not isinstance(event, Fed):
             self.pipe.feed(event.data)
         elif ended:
             self.pipe.finish()

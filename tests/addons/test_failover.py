@@ -309,6 +309,37 @@ def test_pipelined_requests_take_the_connection_that_was_kept():
     assert_at_rest(book, hooks)
 
 
+def test_client_that_pours_while_it_waits_is_read_no_further():
+    hooks = Hooks(["a"])
+    book = Playbook(hooks)
+    book.client.says(post())
+    upstream = book.opens("a")
+    book.client.says(b"x" * 1_000_000)
+    before = book.client.stopped
+    book.client.says(b"x" * 100_000)
+    held = book.client.stopped
+    upstream.says(OK)
+
+    assert (before, held) == (False, True)
+    assert book.client.heard == OK.encode()
+    assert not book.client.stopped
+
+
+def test_client_that_pipelines_is_read_on():
+    hooks = Hooks(["a", "a"])
+    book = Playbook(hooks)
+    book.client.says(post())
+    upstream = book.opens("a")
+    book.client.says(post("x" * 1_100_000))
+    held = book.client.stopped
+    upstream.says(OK)
+    after = book.client.stopped
+    upstream.says(OK)
+
+    assert (held, after) == (True, False)
+    assert book.client.heard == OK.encode() * 2
+
+
 def test_body_in_tiny_pieces_takes_no_more_than_its_size(limits: Limits):
     hooks = Hooks(["a"])
     book = Playbook(hooks)
