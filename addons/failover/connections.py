@@ -55,6 +55,10 @@ class TolerantHttp1(Http1Connection):
     keeps: Callable[[int, Piece], bool] | None = None
     """A stream's id and a piece of its body → was it kept, so that nobody else need hear of it?"""
 
+    def handle_event(self, event: events.Event) -> Commands:
+        """Nothing here ever waits for an answer, so there is no need of what mitmproxy does to pause and go on."""
+        return self._handle_event(event)
+
     def _handle_event(self, event: events.Event) -> Commands:
         """A head that comes whole, and a body whose length is known, take no way round through mitmproxy's buffer."""
         if not isinstance(event, events.DataReceived):
@@ -144,10 +148,6 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
     swallowed = 0
     holds: Callable[[bool], None] | None = None
     """Called with True: the client shall be read no further for now; with False: it shall again."""
-
-    def handle_event(self, event: events.Event) -> Commands:
-        """Nothing here ever waits for an answer, so there is no need of what mitmproxy does to pause and go on."""
-        return self._handle_event(event)
 
     @property
     def in_headers(self) -> bool:

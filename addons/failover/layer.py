@@ -176,6 +176,8 @@ class GatewayLayer(HttpLayer):
             if isinstance(upstream, GatewayHttp1Client):
                 upstream.forward = self.forward
                 shortcut = upstream.shortcut if self.is_plain(way) else None
+                if isinstance(way, HttpClient):  # which has nothing more to do
+                    self.connections[command.connection] = upstream
             if self.sockets:
                 self.sockets.attend(command.connection, shortcut)
             yield from super().register_connection(command)
