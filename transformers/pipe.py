@@ -19,7 +19,7 @@ from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import Fold
 from axonhub.transformers.protocol import ProtocolError, StreamReader, StreamWriter, Undo, WireProtocol
 from axonhub.transformers.sieve import Sieve
-from axonhub.transformers.sse import SseDecoder, SseEvent
+from axonhub.transformers.sse import SseDecoder, SseEvent, is_one_event
 
 logger = logging.getLogger(__name__)
 
@@ -228,6 +228,7 @@ class PassThrough:
         self._preview: StreamReader | None = None
         """Until commit, to see when there is content."""
         self._protocol, self._writer, self._on_commit = protocol, writer, on_commit
+        self._skimmed_over = protocol.skimmed_over
         self._omits_terminator, self._done = omits_terminator, False
         self._blind = False
         self._decode = decode
@@ -270,8 +271,16 @@ class PassThrough:
 
     def _fed(self, piece: bytes) -> list[bytes]:
         self._received.add(piece)
+        if self._is_skimmed_over(piece):
+            self.progress += 1
+            return self._passed(piece)
         self._guarded(lambda: self._look(self._decoder.feed(piece)))
         return self._passed(self._sieve.feed(piece) if self._sieve else piece)
+
+    def _is_skimmed_over(self, piece: bytes) -> bool:
+        """Is it one event more of an answer that is shown already, of which nothing is to be noted?"""
+        plain = self.committed and not self._sieve and self._decoder.rests
+        return plain and piece.startswith(self._skimmed_over) and is_one_event(piece)
 
     def _undecodable(self, failure: Failure) -> list[bytes]:
         """Nothing that follows can be read either."""

@@ -204,6 +204,11 @@ class WireProtocol(Contract):
         ...
 
     @property
+    def skimmed_over(self) -> tuple[bytes, ...]:
+        """How those events of its streams begin, in bytes, of which `skim` tells nothing: the many."""
+        ...
+
+    @property
     def usage_on_request(self) -> UsageOnRequest | None:
         """None: its streams always tell their usage."""
         ...

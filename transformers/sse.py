@@ -37,14 +37,15 @@ class SseDecoder:
         self._bare: list[bytes] = []
 
     def feed(self, piece: bytes) -> list[SseEvent]:
-        events, read = ([], 0) if self._is_amid() else _plain_events(piece)
+        events, read = _plain_events(piece) if self.rests else ([], 0)
         if read == len(piece):
             return events
         return events + self._read(piece[read:])
 
-    def _is_amid(self) -> bool:
-        """Has an event begun, or nothing yet?"""
-        return bool(self._at_start or self._buffer or self._pieces or self._data or self._name or self._bare)
+    @property
+    def rests(self) -> bool:
+        """Is the next byte the first one of an event, and not of a stream?"""
+        return not (self._at_start or self._buffer or self._pieces or self._data or self._name or self._bare)
 
     def _read(self, piece: bytes) -> list[SseEvent]:
         self._pieces.append(piece)
@@ -127,3 +128,8 @@ def encode(data: str, name: str = "") -> bytes:
     """One event in bytes; `data` must hold no line break (JSON never does)."""
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {data}\n\n".encode()
+
+
+def is_one_event(piece: bytes) -> bool:
+    """Is it one event, whole and alone, as most pieces of a stream are? Said only of one with LF at its line ends."""
+    return piece.endswith(b"\n\n") and piece.find(b"\n\n") == len(piece) - 2 and b"\r" not in piece

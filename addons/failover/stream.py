@@ -358,6 +358,7 @@ class GatewayStream(Intake):
         self.patience = self.now() + self.attempt.idle_timeout_s
         held, self.held = self.held, []
         yield from self.relay(held)
+        self.wait()
 
     def send_head(self, response: http.Response) -> Commands:
         """Of a body whose length nobody knows."""
@@ -375,7 +376,7 @@ class GatewayStream(Intake):
         assert self.pipe
         assert self.alias is not None
         made = [each for each in self.pipe.feed(piece) if each]
-        if self.pipe.closed or any(isinstance(each, Alone) for each in made):
+        if self.pipe.closed or Alone in map(type, made):
             return ReceiveHttp(Fed(self.alias, piece, made))
         self.note(self.now(), bool(made))
         return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in made]) or None
@@ -406,7 +407,10 @@ class GatewayStream(Intake):
         self.gateway.watch_backlog(self)
 
     def note(self, now: float, heard: bool) -> None:
-        """Sets the clocks after a piece; `heard`: the client got something of it."""
+        """Sets the clocks after a piece; `heard`: the client got something of it.
+
+        The deadline stays as it is. It comes too early then, and is put off when it does, which is cheaper.
+        """
         assert self.attempt
         assert self.pipe
         if heard:
@@ -414,7 +418,6 @@ class GatewayStream(Intake):
         if self.pipe.progress != self.progress:
             self.progress = self.pipe.progress
             self.patience = now + self.attempt.idle_timeout_s
-        self.wait()
 
     def after_relay(self, ended: bool) -> Commands:
         """The upstream's message has ended; or the client's has, and the upstream's is about to."""
@@ -464,7 +467,7 @@ class GatewayStream(Intake):
             yield from self.cancel("answer complete")
             yield from self.end_relay()
         elif self.server_state == self.state_relay:
-            yield from self.on_silence() if over else self.keep_alive()
+            yield from self.on_silence() if over else self.keep_alive_if_quiet()
         elif not self.waits_for_answer:
             return
         elif self.is_announced and self.now() >= self.announced_at + limits.announced_s:
@@ -486,6 +489,11 @@ class GatewayStream(Intake):
         else:
             yield from self.cancel("idle")
             yield from self.abort_relay(Ending.TIMED_OUT, "no event in time")
+
+    def keep_alive_if_quiet(self) -> Commands:
+        if self.now() >= self.quiet_since + limits.keepalive_s:
+            yield from self.keep_alive()
+        self.wait()
 
     def keep_alive(self) -> Commands:
         """A sign of life, from the pipe once it has begun to speak."""

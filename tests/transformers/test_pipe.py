@@ -11,7 +11,7 @@ from axonhub.transformers.hub.events import Event
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.pipe import Alone, Conversion, Decode, PassThrough
-from axonhub.transformers.protocol import Reply, StreamReader, StreamWriter, Undo, Unreadable
+from axonhub.transformers.protocol import Reply, StreamReader, StreamWriter, Undo, Unreadable, WireProtocol
 from axonhub.transformers.registry import discovered
 from axonhub.transformers.sse import SseDecoder, SseEvent
 
@@ -310,10 +310,34 @@ def test_what_is_kept_is_bounded():
         assert pipe.complete
 
 
+SKIMMED_OVER = [(each, begin) for each in (ANTHROPIC, CHAT, RESPONSES) for begin in each.skimmed_over]
+
+
+@pytest.mark.parametrize(("protocol", "begin"), SKIMMED_OVER, ids=[begin.decode() for _, begin in SKIMMED_OVER])
+@pytest.mark.parametrize("told", ['{"usage":{"output_tokens":9}}', '{"type":"error","error":{}}', "[DONE]", "what?"])
+def test_of_what_is_skimmed_over_there_is_nothing_to_tell(protocol: WireProtocol, begin: bytes, told: str):
+    (event,) = SseDecoder().feed(begin + f"data: {told}\n\n".encode())
+
+    assert list(protocol.skim(event)) == []
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_progress_is_the_same_in_any_cut(size: int):
+    """What is skimmed over is progress all the same."""
+    pipe = PassThrough(ANTHROPIC, ANTHROPIC.stream_writer(reply()), Commits())
+    for event in (START, PING, TEXT[0], *[TEXT[1]] * 20, TEXT[2], STOP, LAST):
+        for at in range(0, len(event), size):
+            pipe.feed(event[at : at + size])
+
+    assert pipe.progress == 23
+    assert pipe.complete
+
+
 class Broken:
     """A protocol whose every part raises."""
 
     name = "broken/broken"
+    skimmed_over = ()
 
     def skim(self, event: SseEvent) -> Iterator[Event]:
         raise RuntimeError("skim")

@@ -9,7 +9,7 @@ for byte.
 import re
 from typing import Final
 
-from axonhub.transformers.sse import SseDecoder
+from axonhub.transformers.sse import SseDecoder, is_one_event
 
 _EVENT_END: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LONGEST_END: Final = 4
@@ -87,4 +87,4 @@ def _read(raw: bytes) -> tuple[str, str]:
 
 def _is_one_delta(piece: bytes) -> bool:
     """Is it one event of many, whole and alone?"""
-    return b"content_block_delta" in piece[:64] and piece.find(b"\n\n") == len(piece) - 2 and b"\r" not in piece
+    return b"content_block_delta" in piece[:64] and is_one_event(piece)

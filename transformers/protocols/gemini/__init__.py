@@ -39,6 +39,7 @@ class _Gemini:
     embeddings_client = None
     embeddings_provider = GeminiEmbeddings()
     usage_on_request = None
+    skimmed_over = ()
     call_gate = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:

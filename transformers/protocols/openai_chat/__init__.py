@@ -41,6 +41,7 @@ class OpenAiChat:
     embeddings_client: Final = ChatEmbeddings()
     embeddings_provider: Final = None
     usage_on_request: Final = ChatUsageOnRequest()
+    skimmed_over: Final = ()
     call_gate: Final = None
 
     @property

@@ -55,6 +55,7 @@ class _OpenAiResponses:
     embeddings_client = None
     embeddings_provider = None
     usage_on_request = None
+    skimmed_over = (b"event: response.output_text.delta\n", b"event: response.function_call_arguments.delta\n")
     call_gate = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
