@@ -27,6 +27,8 @@ KEPT_BYTES: Final = 8 * 1024 * 1024
 """How much of each side of a stream is kept for the record, from its beginning."""
 _PING: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"ping"')
 _DONE: Final = "[DONE]"
+_LINES: Final = 3
+"""Of an event with a name and one line of data, with the empty one behind it."""
 _EVENT_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _OPAQUE: Final = TextDelta(0, "?")
 """Stands for an event that may be anything."""
@@ -280,7 +282,7 @@ class PassThrough:
     def _is_skimmed_over(self, piece: bytes) -> bool:
         """Is it one event more of an answer that is shown already, of which nothing is to be noted?"""
         plain = self.committed and not self._sieve and self._decoder.rests
-        return plain and piece.startswith(self._skimmed_over) and is_one_event(piece)
+        return plain and piece.startswith(self._skimmed_over) and is_one_event(piece) and piece.count(b"\n") == _LINES
 
     def _undecodable(self, failure: Failure) -> list[bytes]:
         """Nothing that follows can be read either."""

@@ -205,7 +205,7 @@ class WireProtocol(Contract):
 
     @property
     def skimmed_over(self) -> tuple[bytes, ...]:
-        """How those events of its streams begin, in bytes, of which `skim` tells nothing: the many."""
+        """How those events of its streams begin, up to their data, of which `skim` tells nothing: the many."""
         ...
 
     @property

@@ -316,9 +316,23 @@ SKIMMED_OVER = [(each, begin) for each in (ANTHROPIC, CHAT, RESPONSES) for begin
 @pytest.mark.parametrize(("protocol", "begin"), SKIMMED_OVER, ids=[begin.decode() for _, begin in SKIMMED_OVER])
 @pytest.mark.parametrize("told", ['{"usage":{"output_tokens":9}}', '{"type":"error","error":{}}', "[DONE]", "what?"])
 def test_of_what_is_skimmed_over_there_is_nothing_to_tell(protocol: WireProtocol, begin: bytes, told: str):
-    (event,) = SseDecoder().feed(begin + f"data: {told}\n\n".encode())
+    (event,) = SseDecoder().feed(begin + f"{told}\n\n".encode())
 
     assert list(protocol.skim(event)) == []
+
+
+@pytest.mark.parametrize("further", [b"event: error\n", b'data: "more"\n', b"id: 1\n", b'{"error":{"message":"x"}}\n'])
+def test_event_with_further_lines_is_read(further: bytes):
+    skimming, reading = (PassThrough(ANTHROPIC, ANTHROPIC.stream_writer(reply()), Commits()) for _ in range(2))
+    reading._skimmed_over = ()
+    for pipe in (skimming, reading):
+        pipe.feed(START)
+        pipe.feed(TEXT[0] + TEXT[1])
+        for at in (0, 1):
+            lines = TEXT[1].splitlines(keepends=True)
+            pipe.feed(b"".join([*lines[: at + 1], further, *lines[at + 1 :]]))
+
+    assert (skimming.progress, skimming.failure) == (reading.progress, reading.failure)
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])

@@ -58,7 +58,7 @@ class AnthropicMessages:
     embeddings_client: Final = None
     embeddings_provider: Final = None
     usage_on_request: Final = None
-    skimmed_over: Final = (b"event: content_block_delta\n",)
+    skimmed_over: Final = (b"event: content_block_delta\ndata: ",)
     call_gate: Final = CallGate
 
     @property

@@ -55,7 +55,10 @@ class _OpenAiResponses:
     embeddings_client = None
     embeddings_provider = None
     usage_on_request = None
-    skimmed_over = (b"event: response.output_text.delta\n", b"event: response.function_call_arguments.delta\n")
+    skimmed_over = (
+        b"event: response.output_text.delta\ndata: ",
+        b"event: response.function_call_arguments.delta\ndata: ",
+    )
     call_gate = None
 
     def endpoint(self, operation: Operation, model: str, stream: bool) -> Endpoint | None:
