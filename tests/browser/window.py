@@ -54,6 +54,7 @@ class Window:
         """Opens the editor, replaces words in it and saves."""
         self.page.locator(".contentview .controls").get_by_text("Edit").click()
         editor = self.page.locator(".cm-content")
+        expect(editor).to_contain_text(next(iter(change)))  # the editor is there before its text
         text = editor.inner_text()
         for old, new in change.items():
             assert old in text, text
