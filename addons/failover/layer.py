@@ -8,24 +8,29 @@ from math import inf
 from typing import cast
 
 from mitmproxy import ctx
-from mitmproxy.connection import Client, Connection, ConnectionState
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer
 
 from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.addons.failover.connections import GatewayHttp1Client, GatewayHttp1Server, adopt
 from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import (
+    DropStream,
+    GetHttpConnection,
     GetHttpConnectionCompleted,
     Http2Server,
     HttpClient,
+    HttpEvent,
     HttpLayer,
     ReceiveHttp,
     RegisterHttpConnection,
+    RequestHeaders,
     ResponseData,
+    SendHttp,
 )
 from axonhub.addons.failover.outbox import Outbox
 from axonhub.addons.failover.sockets import HandlerSockets, Sockets
-from axonhub.addons.failover.stream import Deadline, GatewayStream, discreet
+from axonhub.addons.failover.stream import Connect, Deadline, GatewayStream, discreet
 from axonhub.addons.failover.twins import forked
 
 type Commands = layer.CommandGenerator[None]
@@ -156,6 +161,45 @@ class GatewayLayer(HttpLayer):
                 if isinstance(client, GatewayHttp1Server):
                     client.keeps, client.holds = self.keeps, self.hold
 
+    def event_to_child(self, child: layer.Layer, event: events.Event) -> Commands:
+        """As mitmproxy's own, which asks of each command many more things than a gateway's can be."""
+        for command in child.handle_event(event):
+            if isinstance(command, SendHttp):
+                yield from self.event_to_child(self.connections[command.connection], command.event)
+            elif isinstance(command, ReceiveHttp):
+                yield from self.receive(command.event)
+            elif isinstance(command, DropStream):
+                self.drop_stream(command.stream_id)
+            elif isinstance(command, commands.SendData):
+                yield command
+            else:
+                yield from self.obey(child, command)
+
+    def receive(self, event: HttpEvent) -> Commands:
+        """Of a stream that is gone there may still come something."""
+        if isinstance(event, RequestHeaders):
+            yield from self.make_stream(event.stream_id)
+        if stream := self.streams.get(event.stream_id):
+            yield from self.event_to_child(stream, event)
+
+    def drop_stream(self, stream_id: int) -> None:
+        stream = self.streams.pop(stream_id, None)
+        if isinstance(stream, GatewayStream) and stream.stream_id == stream_id:
+            stream.over = True
+
+    def obey(self, child: layer.Layer, command: commands.Command) -> Commands:
+        """What is rarer. A command that blocks, or wakes, has an outcome, which its layer must hear of."""
+        if command.blocking or isinstance(command, commands.RequestWakeup):
+            self.command_sources[command] = child
+        if isinstance(command, GetHttpConnection):
+            yield from self.get_connection(command)
+        elif isinstance(command, RegisterHttpConnection):
+            yield from self.register_connection(command)
+        else:
+            if isinstance(command, commands.OpenConnection):
+                self.connections[command.connection] = child
+            yield command
+
     def make_stream(self, stream_id: int) -> Commands:
         self.prune()
         stream = self.streams[stream_id] = GatewayStream(forked(self.context), stream_id)
@@ -166,6 +210,15 @@ class GatewayLayer(HttpLayer):
         """Gives the stream a fresh id for its next try."""
         stream.alias = next(_aliases)
         self.streams[stream.alias] = stream
+
+    def kept(self, wanted: Connect) -> Server | None:
+        """The connection that mitmproxy would use again; None: it has to find out, or to open one."""
+        for connection in self.connections:
+            if isinstance(connection, Server) and wanted.connection_spec_matches(connection):
+                free = connection.connected and not connection.error
+                one_by_one = self.context.client.alpn == b"h2" and connection.alpn != b"h2"
+                return connection if free and not one_by_one and connection not in self.waiting_for_establishment else None
+        return None
 
     def register_connection(self, command: RegisterHttpConnection) -> Commands:
         if command.connection in self.waiting_for_establishment:

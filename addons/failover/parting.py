@@ -2,39 +2,50 @@
 
 from mitmproxy.proxy import events, layer
 
-from axonhub.addons.failover.names import DropStream, HttpStream
+from axonhub.addons.failover.names import (
+    HttpStream,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseTrailers,
+)
 
 type Commands = layer.CommandGenerator[None]
+
+_FROM_CLIENT = (RequestHeaders, RequestData, RequestTrailers, RequestEndOfMessage)
+_FROM_UPSTREAM = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage)
 
 
 class PartingStream(HttpStream):
     """What is to be done at an event is in `handled`."""
 
     over = False
-    """Nothing comes any more, and nothing is left to be done."""
+    """Nothing comes any more, and nothing is left to be done but what has begun. The layer says so."""
 
     def _handle_event(self, event: events.Event) -> Commands:
-        if self.over:
-            return
-        handled, reply = self.handled(event), None
-        while True:
-            try:
-                command = handled.send(reply)
-            except StopIteration:
-                break
-            self.over = self.over or (isinstance(command, DropStream) and command.stream_id == self.stream_id)
-            reply = yield command
-        if self.over:
-            self.let_go()
+        if not self.over:
+            yield from self.handled(event)
+            self.settle()
 
-    def let_go(self) -> None:
+    def settle(self) -> None:
         """Without a way back to itself it is gone at once, and with it the bodies: else they wait for the collector."""
-        self.context.layers.clear()
-        self.client_state = self.server_state = _over
+        if self.over:
+            self.context.layers.clear()
+            self.client_state = self.server_state = nothing
 
     def handled(self, event: events.Event) -> Commands:
-        yield from super()._handle_event(event)
+        """As mitmproxy does it, which has two generators more for that."""
+        if isinstance(event, _FROM_CLIENT):
+            return self.client_state(event)  # type: ignore[no-any-return]  # mitmproxy
+        if isinstance(event, _FROM_UPSTREAM):
+            return self.server_state(event)  # type: ignore[no-any-return]  # mitmproxy
+        return super()._handle_event(event)  # type: ignore[no-any-return]  # mitmproxy
 
 
-def _over(event: events.Event) -> Commands:
+def nothing(event: events.Event) -> Commands:
+    """The state of a stream in which nothing follows from any event."""
     yield from ()

@@ -45,7 +45,7 @@ from axonhub.addons.failover.names import (
     ResponseTrailers,
     SendHttp,
 )
-from axonhub.addons.failover.parting import Commands
+from axonhub.addons.failover.parting import Commands, nothing
 from axonhub.addons.failover.twins import twin
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.pipe import Alone
@@ -92,6 +92,7 @@ class Gateway(Protocol):
     def connections(self) -> Mapping[Connection, layer.Layer]: ...
 
     def register(self, stream: "GatewayStream") -> None: ...
+    def kept(self, wanted: Connect) -> Server | None: ...
     def abandon_connect(self, stream: "GatewayStream", reason: str) -> Commands: ...
     def watch_backlog(self, stream: "GatewayStream") -> None: ...
     def is_unread(self, stream: "GatewayStream") -> bool: ...
@@ -170,11 +171,10 @@ class GatewayStream(Intake):
 
     def handled(self, event: events.Event) -> Commands:
         if isinstance(event, Deadline):
-            yield from self.on_deadline()
-        elif isinstance(event, HttpEvent) and event.stream_id not in (self.stream_id, self.alias):
-            return  # of a try that was given up
-        else:
-            yield from super().handled(event)
+            return self.on_deadline()
+        if isinstance(event, HttpEvent) and event.stream_id not in (self.stream_id, self.alias):
+            return nothing(event)  # of a try that was given up
+        return super().handled(event)
 
     def now(self) -> float:
         return self.gateway.clock()
@@ -248,11 +248,14 @@ class GatewayStream(Intake):
 
     def connect(self, attempt: Try) -> layer.CommandGenerator[Server | None]:
         request, server = self.flow.request, self.flow.server_conn
-        self.deadline = self.now() + attempt.connect_timeout_s
         address = (request.host, request.port)
-        self.connecting = Connect(address, request.scheme == "https", server.via, server.transport_protocol)
+        wanted = Connect(address, request.scheme == "https", server.via, server.transport_protocol)
+        connection = self.gateway.kept(wanted)
+        if connection:
+            self.reused = True
+            return connection
+        self.connecting, self.deadline = wanted, self.now() + attempt.connect_timeout_s
         kept = {each for each in self.gateway.connections if each.connected}
-        connection: Server | None
         connection, error = yield self.connecting
         self.connecting, self.deadline = None, None
         self.reused = connection in kept
