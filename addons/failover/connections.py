@@ -17,6 +17,7 @@ from axonhub.addons.failover.names import (
     Http1Connection,
     Http1Server,
     Http2Server,
+    HttpEvent,
     ReceiveHttp,
     RequestHeaders,
     RequestProtocolError,
@@ -26,6 +27,7 @@ from axonhub.addons.failover.names import (
     ResponseProtocolError,
     make_body_reader,
 )
+from axonhub.addons.failover.whole import WholeRequest, WholeResponse
 
 type Commands = layer.CommandGenerator[None]
 
@@ -162,6 +164,18 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
         elif not (yield from self.read_head(bytes(self.buf))):  # not whole, or nothing that is read here
             yield from super().read_headers(event)
 
+    def send(self, event: HttpEvent) -> Commands:
+        if not isinstance(event, WholeResponse):
+            yield from super().send(event)
+        elif event.is_plain:
+            self.response = event.response
+            for piece in event.pieces():
+                yield commands.SendData(self.conn, piece)
+            yield from self.mark_done(response=True)
+        else:
+            for part in event.parts():
+                yield from super().send(part)
+
     def read_head(self, data: bytes) -> layer.CommandGenerator[bool]:
         found = read_request(data)
         if found is None:
@@ -213,6 +227,18 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
 
     def next_stream(self) -> None:
         return None
+
+    def send(self, event: HttpEvent) -> Commands:
+        if not isinstance(event, WholeRequest):
+            yield from super().send(event)
+        elif event.is_plain:
+            self.stream_id, self.request = event.stream_id, event.request
+            for piece in event.pieces():
+                yield commands.SendData(self.conn, piece)
+            yield from self.mark_done(request=True)
+        else:
+            for part in event.parts():
+                yield from super().send(part)
 
     def shortcut(self, data: bytes) -> commands.SendData | events.DataReceived | None:
         """In mid-stream what the upstream said, as its client gets it: past all the layers, which have no part in it.

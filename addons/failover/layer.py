@@ -215,9 +215,9 @@ class GatewayLayer(HttpLayer):
         """The connection that mitmproxy would use again; None: it has to find out, or to open one."""
         for connection in self.connections:
             if isinstance(connection, Server) and wanted.connection_spec_matches(connection):
-                free = connection.connected and not connection.error
+                there = connection.connected and connection not in self.waiting_for_establishment
                 one_by_one = self.context.client.alpn == b"h2" and connection.alpn != b"h2"
-                return connection if free and not one_by_one and connection not in self.waiting_for_establishment else None
+                return connection if there and not connection.error and not one_by_one else None
         return None
 
     def register_connection(self, command: RegisterHttpConnection) -> Commands:

@@ -4,6 +4,7 @@ A new minor of mitmproxy that moves or changes one of these needs a change here 
 """
 
 from mitmproxy.http import MessageData, RequestData as RequestHead, ResponseData as ResponseHead
+from mitmproxy.net.http.http1 import assemble_request_head, assemble_response_head
 from mitmproxy.proxy.layers.http import (
     DropStream,
     GetHttpConnection,
@@ -30,7 +31,12 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHook, HttpResponseHeadersHook
+from mitmproxy.proxy.layers.http._hooks import (
+    HttpErrorHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    HttpResponseHook,
+)
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
@@ -50,6 +56,7 @@ __all__ = [
     "HttpLayer",
     "HttpRequestHook",
     "HttpResponseHeadersHook",
+    "HttpResponseHook",
     "HttpStream",
     "MessageData",
     "ReceiveHttp",
@@ -67,5 +74,7 @@ __all__ = [
     "ResponseProtocolError",
     "ResponseTrailers",
     "SendHttp",
+    "assemble_request_head",
+    "assemble_response_head",
     "make_body_reader",
 ]

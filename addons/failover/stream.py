@@ -1,6 +1,7 @@
 """One client request and its tries. The states that it goes through are drawn in the package's docstring."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from logging import DEBUG
@@ -33,10 +34,8 @@ from axonhub.addons.failover.names import (
     HttpErrorHook,
     HttpEvent,
     HttpResponseHeadersHook,
+    HttpResponseHook,
     ReceiveHttp,
-    RequestData,
-    RequestEndOfMessage,
-    RequestHeaders,
     RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
@@ -47,6 +46,7 @@ from axonhub.addons.failover.names import (
 )
 from axonhub.addons.failover.parting import Commands, nothing
 from axonhub.addons.failover.twins import twin
+from axonhub.addons.failover.whole import WholeRequest, WholeResponse
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.pipe import Alone
 
@@ -215,6 +215,23 @@ class GatewayStream(Intake):
             yield SendHttp(ResponseData(self.stream_id, content), self.context.client)
         yield from self.send_response(already_streamed=True)
 
+    def send_response(self, already_streamed: bool = False) -> Commands:
+        """As mitmproxy's own, which says a whole answer piece by piece, and may make a WebSocket of it."""
+        response = self.flow.response
+        assert response
+        is_whole = not already_streamed and self.client_state == self.state_done and response.status_code != 101
+        if not is_whole or self.context.client.alpn == b"h2":
+            yield from super().send_response(already_streamed)
+            return
+        response.timestamp_end = time.time()
+        yield HttpResponseHook(self.flow)
+        self.server_state = self.state_done
+        if (yield from self.check_killed(False)):
+            return
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+        yield SendHttp(WholeResponse(self.stream_id, response, response.raw_content or b""), self.context.client)
+
     def client_gone(self) -> layer.CommandGenerator[bool]:
         """Has the client left, or was the flow killed, while a hook ran? Then nothing is left of it after this."""
         gone = yield from self.check_killed(True)
@@ -250,7 +267,7 @@ class GatewayStream(Intake):
         request, server = self.flow.request, self.flow.server_conn
         address = (request.host, request.port)
         wanted = Connect(address, request.scheme == "https", server.via, server.transport_protocol)
-        connection = self.gateway.kept(wanted)
+        connection: Server | None = self.gateway.kept(wanted)
         if connection:
             self.reused = True
             return connection
@@ -268,11 +285,9 @@ class GatewayStream(Intake):
         request = twin(self.flow.request)
         for name, value in attempt.headers.items():
             request.headers[name] = value
-        content = request.raw_content
-        yield SendHttp(RequestHeaders(self.alias, request, not content), connection)
-        if content:
-            yield SendHttp(RequestData(self.alias, content), connection)
-        yield SendHttp(RequestEndOfMessage(self.alias), connection)
+        whole = WholeRequest(self.alias, request, request.raw_content or b"")
+        for event in whole.parts() if connection.alpn == b"h2" else (whole,):
+            yield SendHttp(event, connection)
 
     def give_up(self, ending: Ending, detail: str) -> None:
         """Notes how this try ended. The flow's own error stays free: one there means that it was killed."""
