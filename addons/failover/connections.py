@@ -63,7 +63,9 @@ class TolerantHttp1(Http1Connection):
 
     def _handle_event(self, event: events.Event) -> Commands:
         """A head that comes whole, and a body whose length is known, take no way round through mitmproxy's buffer."""
-        if not isinstance(event, events.DataReceived):
+        if isinstance(event, HttpEvent):
+            yield from self.send(event)
+        elif not isinstance(event, events.DataReceived):
             yield from super()._handle_event(event)
         elif self.left:
             yield from self.count(event.data)
@@ -111,9 +113,11 @@ class TolerantHttp1(Http1Connection):
 
     def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
         """As mitmproxy's own where both messages are such that the connection plainly goes on."""
-        both = (self.request_done or request) and (self.response_done or response)
-        if not (both and self.request and self.response and _goes_on(self.request, self.response)):
-            yield from super().mark_done(request=request, response=response)
+        self.request_done, self.response_done = self.request_done or request, self.response_done or response
+        if not (self.request_done and self.response_done):
+            return
+        if not (self.request and self.response and _goes_on(self.request, self.response)):
+            yield from super().mark_done()
             return
         self.request_done = self.response_done = False
         self.request = self.response = None
@@ -193,6 +197,8 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
 
     def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
         yield from super().mark_done(request=request, response=response)
+        if self.request_done and not self.response_done:
+            self.state = self.wait
         self.hold()
 
     def hold(self) -> None:

@@ -148,7 +148,9 @@ class GatewayLayer(HttpLayer):
                     yield RestHook.of(command, rest)
 
     def _handled(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Wakeup) and event.command in self.timers:
+        if isinstance(event, events.DataReceived) and event.connection in self.connections:
+            yield from self.event_to_child(self.connections[event.connection], event)
+        elif isinstance(event, events.Wakeup) and event.command in self.timers:
             del self.timers[event.command]
             yield from self.wake()
         elif isinstance(event, events.ConnectionEvent) and self.is_forgotten(event.connection):
@@ -178,7 +180,7 @@ class GatewayLayer(HttpLayer):
     def receive(self, event: HttpEvent) -> Commands:
         """Of a stream that is gone there may still come something."""
         if isinstance(event, RequestHeaders):
-            yield from self.make_stream(event.stream_id)
+            self.begin_stream(event.stream_id)
         if stream := self.streams.get(event.stream_id):
             yield from self.event_to_child(stream, event)
 
@@ -200,11 +202,10 @@ class GatewayLayer(HttpLayer):
                 self.connections[command.connection] = child
             yield command
 
-    def make_stream(self, stream_id: int) -> Commands:
+    def begin_stream(self, stream_id: int) -> None:
         self.prune()
         stream = self.streams[stream_id] = GatewayStream(forked(self.context), stream_id)
-        stream.gateway = self
-        yield from self.event_to_child(stream, events.Start())
+        stream.gateway, stream.client_state = self, stream.state_wait_for_request_headers
 
     def register(self, stream: GatewayStream) -> None:
         """Gives the stream a fresh id for its next try."""
