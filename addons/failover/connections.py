@@ -1,7 +1,7 @@
 """HTTP connections as a gateway needs them: mitmproxy refuses some that are harmless, and bears some for ever."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import h2.events
@@ -228,6 +228,8 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
 
     forward: Callable[[int, bytes], commands.Command | None] | None = None
     """A stream's id and a piece of its body → what takes it on; None: mitmproxy's way."""
+    write: Callable[[Sequence[bytes]], bool] | None = None
+    """Says the first pieces of a request in one go; False: nothing has been done. None: there is a TLS in between."""
     chunks: Chunks | None = None
     """Of the body that is under way."""
 
@@ -239,8 +241,10 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
             yield from super().send(event)
         elif event.is_plain:
             self.stream_id, self.request = event.stream_id, event.request
-            for piece in event.pieces():
-                yield commands.SendData(self.conn, piece)
+            pieces = event.pieces()
+            if len(pieces) == 1 or not (self.write and self.write(pieces)):
+                for piece in pieces:
+                    yield commands.SendData(self.conn, piece)
             yield from self.mark_done(request=True)
         else:
             for part in event.parts():

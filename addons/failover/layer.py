@@ -4,6 +4,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from typing import cast
 
@@ -230,8 +231,9 @@ class GatewayLayer(HttpLayer):
             if isinstance(upstream, GatewayHttp1Client):
                 upstream.forward = self.forward
                 shortcut = upstream.shortcut if self.is_plain(way) else None
-                if isinstance(way, HttpClient):  # which has nothing more to do
+                if isinstance(way, HttpClient):  # which has nothing more to do, and lets all bytes pass
                     self.connections[command.connection] = upstream
+                    upstream.write = partial(self.sockets.write, command.connection) if self.sockets else None
             if self.sockets:
                 self.sockets.attend(command.connection, shortcut)
             yield from super().register_connection(command)

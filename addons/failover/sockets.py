@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -29,6 +29,10 @@ class Sockets(Protocol):
 
     def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
         """Lets what a peer says reach its layer with no way round through a reader's buffer and a task."""
+        ...
+
+    def write(self, connection: Connection, pieces: Sequence[bytes]) -> bool:
+        """Writes at once and in one call, which wakes the peer once; False: that cannot be done here."""
         ...
 
     def read(self, connection: Connection, on: bool) -> None:
@@ -139,6 +143,13 @@ class HandlerSockets:
         if io and isinstance(io.reader, asyncio.StreamReader):
             way = shortcut or partial(events.DataReceived, connection)
             self._inlets[connection] = Inlet(self._handler, connection, io.reader, way)
+
+    def write(self, connection: Connection, pieces: Sequence[bytes]) -> bool:
+        io = self._handler.transports.get(connection)
+        if io is None or not isinstance(io.writer, asyncio.StreamWriter) or io.writer.is_closing():
+            return False
+        io.writer.writelines(pieces)
+        return True
 
     def read(self, connection: Connection, on: bool) -> None:
         if inlet := self._inlets.get(connection):

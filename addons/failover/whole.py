@@ -1,6 +1,6 @@
 """Messages that are whole, in one go: most are, and each event takes its way through all layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mitmproxy import http
@@ -38,7 +38,7 @@ class WholeRequest(HttpEvent):
     def is_plain(self) -> bool:
         return _is_plain(self.request)
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Sequence[bytes]:
         return _pieces(assemble_request_head(self.request), self.content)
 
 
@@ -59,7 +59,7 @@ class WholeResponse(HttpEvent):
     def is_plain(self) -> bool:
         return _is_plain(self.response)
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Sequence[bytes]:
         return _pieces(assemble_response_head(self.response), self.content)
 
 
@@ -68,9 +68,5 @@ def _is_plain(message: http.Message) -> bool:
     return message.data.http_version in (b"HTTP/1.1", b"HTTP/1.0") and "transfer-encoding" not in message.headers
 
 
-def _pieces(head: bytes, content: bytes) -> Iterator[bytes]:
-    if len(content) < _JOINED_BYTES:
-        yield head + content
-    else:
-        yield head
-        yield content
+def _pieces(head: bytes, content: bytes) -> Sequence[bytes]:
+    return (head + content,) if len(content) < _JOINED_BYTES else (head, content)

@@ -8,7 +8,7 @@ leaves, and how time passes.
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
@@ -160,6 +160,12 @@ class Playbook:
                 self.play(event)
             case commands.SendData() as command:
                 self._obey(command)
+
+    def write(self, connection: Connection, pieces: Sequence[bytes]) -> bool:
+        """In life in one call; else the layer says it piece by piece."""
+        if self.at_once:
+            self._obey(commands.SendData(connection, b"".join(pieces)))
+        return self.at_once
 
     def read(self, connection: Connection, on: bool) -> None:
         self._peers[connection].stopped = not on

@@ -539,6 +539,22 @@ def test_trailers_of_a_request_are_passed_over():
     assert book.client.heard == OK.encode()
 
 
+def test_large_request_goes_out_in_one_write():
+    """Two would wake the provider twice, for the head alone and for the body."""
+    body = "long" * 10_000
+    book = Playbook(Hooks(["a"]))
+    book.client.says(post(body))
+    upstream = book.opens("a")
+
+    said = bytes(upstream.heard)
+    head, _, rest = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1 HTTP/1.1\r\n")
+    assert rest == body.encode()
+    assert len(upstream.writes) == (1 if book.at_once else 2)
+    upstream.says(OK)
+    assert book.client.heard == OK.encode()
+
+
 def test_case_093_an_error_leaves_in_a_write_of_its_own():
     """Google's JavaScript SDK passes over an error that it reads together with what came before."""
     book, _ = asked("a")

@@ -1,7 +1,7 @@
 """What a peer says reaches its layer in the moment it comes, in order, and waits where it must."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -48,10 +48,14 @@ class Writer(asyncio.StreamWriter):
     def __init__(self) -> None:
         self.unsent, self.gone = 0, False
         self.room = asyncio.Event()
+        self.written: list[list[bytes]] = []
 
     @property
     def transport(self) -> asyncio.WriteTransport:
         return SimpleNamespace(get_write_buffer_size=lambda: self.unsent)  # type: ignore[return-value]
+
+    def writelines(self, data: Iterable[bytes]) -> None:
+        self.written.append([*data])
 
     def is_closing(self) -> bool:
         return self.gone
@@ -207,6 +211,19 @@ def test_connection_whose_shortcut_fails_ends(caplog: pytest.LogCaptureFixture):
 
     assert played(scene, shortcut).heard == []
     assert "could not be handed on" in caplog.text
+
+
+def test_pieces_are_written_in_one_call():
+    async def scene(handler: Handler) -> None:
+        assert handler.sockets.write(handler.upstream, (b"head", b"body"))
+        assert handler.writer.written == [[b"head", b"body"]]
+
+        handler.writer.close()
+        assert not handler.sockets.write(handler.upstream, (b"more",))
+        assert not handler.sockets.write(Server(address=("127.0.0.1", 2)), (b"more",))
+        assert handler.writer.written == [[b"head", b"body"]]
+
+    played(scene)
 
 
 def test_connection_that_is_closed_is_forgotten():
