@@ -12,7 +12,7 @@ from mitmproxy import ctx
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer
 
-from axonhub.addons.dispatch import Dispatch, RestHook
+from axonhub.addons.dispatch import Dispatch, Rest, RestHook
 from axonhub.addons.failover.connections import GatewayHttp1Client, GatewayHttp1Server, adopt
 from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import (
@@ -56,7 +56,7 @@ def make_ours(plain: HttpLayer, sockets: Sockets | None = None, dispatch: Dispat
     plain.__class__ = GatewayLayer
     ours = cast(GatewayLayer, plain)
     ours.sockets, ours.dispatch = sockets, dispatch
-    ours.choked, ours.timers, ours.alarms = set(), {}, {}
+    ours.choked, ours.timers, ours.alarms, ours.begun = set(), {}, {}, {}
     if sockets:
         sockets.attend(ours.context.client)
     return ours
@@ -79,6 +79,10 @@ class GatewayLayer(HttpLayer):
     """Streams whose upstream is not read because the client has too much to read already."""
     timers: dict[commands.RequestWakeup, float]
     """Not fired yet, with the monotonic second when each is due; as a rule one."""
+    begun: dict[commands.StartHook, Rest]
+    """Hooks that have begun to run and must be waited for."""
+    between = False
+    """Is what runs what a hook led to, and no connection in the middle of a message?"""
     alarms: dict[commands.RequestWakeup, float]
     """When the layers of connections want to be woken: HTTP/2 sends pings."""
     owed_close: commands.CloseConnection | None = None
@@ -137,16 +141,26 @@ class GatewayLayer(HttpLayer):
         """
         if isinstance(event, events.HookCompleted) and isinstance(event.command, RestHook):
             event = events.HookCompleted(event.command.hook)
-        due = deque((self._handled(event),))
+        due, self.between = deque((self._handled(event),)), False
         while due:
             for command in due.popleft():
                 if self.dispatch is None or not isinstance(command, commands.StartHook):
                     yield command
-                elif (rest := self.dispatch.begin(command)) is None:
+                elif (rest := self.begun.pop(command, None) or self.dispatch.begin(command)) is None:
                     source = self.command_sources.pop(command)
                     due.append(self.event_to_child(source, events.HookCompleted(command)))
                 else:
                     yield RestHook.of(command, rest)
+            self.between = bool(due)
+
+    def runs(self, hook: commands.StartHook) -> bool:
+        """Runs a hook without a way through the layers, if that can be now. False: it must be yielded, begun or not."""
+        if not (self.between and self.dispatch):
+            return False
+        rest = self.dispatch.begin(hook)
+        if rest is not None:
+            self.begun[hook] = rest
+        return rest is None
 
     def _handled(self, event: events.Event) -> Commands:
         if isinstance(event, events.DataReceived) and event.connection in self.connections:
@@ -179,11 +193,13 @@ class GatewayLayer(HttpLayer):
                 yield from self.obey(child, command)
 
     def receive(self, event: HttpEvent) -> Commands:
-        """Of a stream that is gone there may still come something."""
+        """What a connection in the middle of a message says to a stream; to one that is gone, it may be."""
+        between, self.between = self.between, False
         if isinstance(event, RequestHeaders):
             self.begin_stream(event.stream_id)
         if stream := self.streams.get(event.stream_id):
             yield from self.event_to_child(stream, event)
+        self.between = between
 
     def drop_stream(self, stream_id: int) -> None:
         stream = self.streams.pop(stream_id, None)

@@ -93,6 +93,7 @@ class Gateway(Protocol):
 
     def register(self, stream: "GatewayStream") -> None: ...
     def kept(self, wanted: Connect) -> Server | None: ...
+    def runs(self, hook: commands.StartHook) -> bool: ...
     def abandon_connect(self, stream: "GatewayStream", reason: str) -> Commands: ...
     def watch_backlog(self, stream: "GatewayStream") -> None: ...
     def is_unread(self, stream: "GatewayStream") -> bool: ...
@@ -179,6 +180,11 @@ class GatewayStream(Intake):
     def now(self) -> float:
         return self.gateway.clock()
 
+    def hook(self, hook: commands.StartHook) -> Commands:
+        """Runs it, at once where that can be."""
+        if not self.gateway.runs(hook):
+            yield hook
+
     # -- tries
 
     def attempts(self) -> Commands:
@@ -188,7 +194,7 @@ class GatewayStream(Intake):
                 return
             before = last_try(self.flow)
             self.asking, self.deadline = True, self.next_sign()
-            yield AttemptHook(self.flow)
+            yield from self.hook(AttemptHook(self.flow))
             self.asking, self.deadline = False, None
             if has_departed(self.flow) or (yield from self.client_gone()):
                 return  # the event that says so comes next, in the former case
@@ -224,7 +230,7 @@ class GatewayStream(Intake):
             yield from super().send_response(already_streamed)
             return
         response.timestamp_end = time.time()
-        yield HttpResponseHook(self.flow)
+        yield from self.hook(HttpResponseHook(self.flow))
         self.server_state = self.state_done
         if (yield from self.check_killed(False)):
             return
