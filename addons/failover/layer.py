@@ -27,6 +27,7 @@ from axonhub.addons.failover.names import (
     RegisterHttpConnection,
     RequestHeaders,
     ResponseData,
+    ReverseProxy,
     SendHttp,
 )
 from axonhub.addons.failover.outbox import Outbox
@@ -177,6 +178,8 @@ class GatewayLayer(HttpLayer):
                 adopt(client)
                 if isinstance(client, GatewayHttp1Server):
                     client.keeps, client.holds = self.keeps, self.hold
+                if self.sockets and [*map(type, self.context.layers)] == [ReverseProxy, GatewayLayer]:
+                    self.sockets.begin_at(self)
 
     def event_to_child(self, child: layer.Layer, event: events.Event) -> Commands:
         """As mitmproxy's own, which asks of each command many more things than a gateway's can be."""

@@ -39,6 +39,7 @@ from mitmproxy.proxy.layers.http._hooks import (
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 from mitmproxy.proxy.layers.http._http2 import Http2Server
+from mitmproxy.proxy.layers.modes import ReverseProxy
 
 __all__ = [
     "DropStream",
@@ -73,6 +74,7 @@ __all__ = [
     "ResponseHeaders",
     "ResponseProtocolError",
     "ResponseTrailers",
+    "ReverseProxy",
     "SendHttp",
     "assemble_request_head",
     "assemble_response_head",

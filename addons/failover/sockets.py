@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
+from types import coroutine
 from typing import Protocol
 
 from mitmproxy.connection import Connection, ConnectionState
-from mitmproxy.proxy import commands, events
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 
 from axonhub.addons.failover.contract import limits
@@ -29,6 +30,10 @@ class Sockets(Protocol):
 
     def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
         """Lets what a peer says reach its layer with no way round through a reader's buffer and a task."""
+        ...
+
+    def begin_at(self, inner: layer.Layer) -> None:
+        """Events begin their way at this layer from now on. Those around it must have no other part than to hand on."""
         ...
 
     def write(self, connection: Connection, pieces: Sequence[bytes]) -> bool:
@@ -96,9 +101,7 @@ class Inlet:
             self._give_up()
             return
         if isinstance(outcome, events.Event):
-            # It ends at once, or queues up where mitmproxy's events queue up.
-            told = self._handler.server_event(outcome)
-            self._last = asyncio.Task(told, loop=asyncio.get_running_loop(), eager_start=True)
+            self._last = _begun(self._handler.server_event(outcome))
             return
         self._handler.timeout_watchdog.register_activity()
         if outcome:
@@ -130,6 +133,32 @@ class Inlet:
             self._gate = None
 
 
+def _begun(event: Coroutine[asyncio.Future[None], None, None]) -> asyncio.Task[None] | None:
+    """Runs it here and now; None: it has ended, as nearly all do. One that must wait, where mitmproxy's events queue
+    up, becomes a task."""
+    try:
+        waited_for = event.send(None)
+    except StopIteration:
+        return None
+    return asyncio.get_running_loop().create_task(_resumed(event, waited_for))
+
+
+async def _resumed(begun: Coroutine[asyncio.Future[None], None, None], waited_for: asyncio.Future[None]) -> None:
+    """A coroutine that waits already."""
+    while True:
+        await _given_up_to(waited_for)
+        try:
+            waited_for = begun.send(None)
+        except StopIteration:
+            return
+
+
+@coroutine
+def _given_up_to(future: asyncio.Future[None]) -> Generator[asyncio.Future[None], None, None]:
+    """To wait for a future that has been asked to be waited for."""
+    yield future
+
+
 class HandlerSockets:
     """The sockets of one client connection and of its upstreams."""
 
@@ -143,6 +172,9 @@ class HandlerSockets:
         if io and isinstance(io.reader, asyncio.StreamReader):
             way = shortcut or partial(events.DataReceived, connection)
             self._inlets[connection] = Inlet(self._handler, connection, io.reader, way)
+
+    def begin_at(self, inner: layer.Layer) -> None:
+        self._handler.layer = inner
 
     def write(self, connection: Connection, pieces: Sequence[bytes]) -> bool:
         io = self._handler.transports.get(connection)

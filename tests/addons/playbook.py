@@ -17,6 +17,7 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -160,6 +161,9 @@ class Playbook:
                 self.play(event)
             case commands.SendData() as command:
                 self._obey(command)
+
+    def begin_at(self, inner: Layer) -> None:
+        raise AssertionError("there is no other layer around it")
 
     def write(self, connection: Connection, pieces: Sequence[bytes]) -> bool:
         """In life in one call; else the layer says it piece by piece."""

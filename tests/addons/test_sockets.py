@@ -213,6 +213,22 @@ def test_connection_whose_shortcut_fails_ends(caplog: pytest.LogCaptureFixture):
     assert "could not be handed on" in caplog.text
 
 
+def test_what_comes_waits_while_another_event_is_under_way():
+    async def scene(handler: Handler) -> None:
+        async with handler._server_event_lock:
+            handler.reader.feed_data(b"one")
+            await rounds()
+            handler.reader.feed_data(b"two")
+            await rounds()
+            assert handler.heard == []
+        await rounds()
+        assert handler.heard == [b"one", b"two"]
+        handler.reader.feed_data(b"three")
+        assert handler.heard == [b"one", b"two", b"three"]
+
+    played(scene)
+
+
 def test_pieces_are_written_in_one_call():
     async def scene(handler: Handler) -> None:
         assert handler.sockets.write(handler.upstream, (b"head", b"body"))
