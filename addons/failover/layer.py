@@ -2,37 +2,32 @@
 
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf
 from typing import cast
 
 from mitmproxy import ctx
-from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer
 
-from axonhub.addons.dispatch import Dispatch, Rest, RestHook
+from axonhub.addons.dispatch import Dispatch
 from axonhub.addons.failover.connections import GatewayHttp1Client, GatewayHttp1Server, adopt
 from axonhub.addons.failover.contract import limits
 from axonhub.addons.failover.names import (
-    DropStream,
-    GetHttpConnection,
     GetHttpConnectionCompleted,
     Http2Server,
     HttpClient,
-    HttpEvent,
     HttpLayer,
     ReceiveHttp,
     RegisterHttpConnection,
-    RequestHeaders,
     ResponseData,
     ReverseProxy,
-    SendHttp,
 )
 from axonhub.addons.failover.outbox import Outbox
+from axonhub.addons.failover.routing import RoutingLayer
 from axonhub.addons.failover.sockets import HandlerSockets, Sockets
-from axonhub.addons.failover.stream import Connect, Deadline, GatewayStream, discreet
+from axonhub.addons.failover.stream import Deadline, GatewayStream, discreet
 from axonhub.addons.failover.twins import forked
 
 type Commands = layer.CommandGenerator[None]
@@ -68,22 +63,16 @@ def _sockets(client: Client) -> HandlerSockets | None:
     return HandlerSockets(handler) if handler else None
 
 
-class GatewayLayer(HttpLayer):
+class GatewayLayer(RoutingLayer):
     """mitmproxy's HTTP layer with our streams, one timer and a memory that does not grow."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     sockets: Sockets | None
     """None: nobody can stop an upstream."""
-    dispatch: Dispatch | None
-    """None: mitmproxy runs the hooks."""
     choked: set[GatewayStream]
     """Streams whose upstream is not read because the client has too much to read already."""
     timers: dict[commands.RequestWakeup, float]
     """Not fired yet, with the monotonic second when each is due; as a rule one."""
-    begun: dict[commands.StartHook, Rest]
-    """Hooks that have begun to run and must be waited for."""
-    between = False
-    """Is what runs what a hook led to, and no connection in the middle of a message?"""
     alarms: dict[commands.RequestWakeup, float]
     """When the layers of connections want to be woken: HTTP/2 sends pings."""
     owed_close: commands.CloseConnection | None = None
@@ -97,7 +86,7 @@ class GatewayLayer(HttpLayer):
 
     def _handle_event(self, event: events.Event) -> Commands:
         outbox = Outbox()
-        for command in self._ran(event):
+        for command in self.ran(event):
             if isinstance(command, commands.SendData):
                 if full := outbox.add(command):
                     yield full
@@ -136,34 +125,7 @@ class GatewayLayer(HttpLayer):
         streams = self.streams.values()
         return any(isinstance(each, GatewayStream) and each.may_drain for each in streams)
 
-    def _ran(self, event: events.Event) -> Commands:
-        """Runs hooks, where mitmproxy would start a task for each and come back when that has ended. What follows from
-        a hook comes after all that the event does: by then no connection is in the middle of a message.
-        """
-        if isinstance(event, events.HookCompleted) and isinstance(event.command, RestHook):
-            event = events.HookCompleted(event.command.hook)
-        due, self.between = deque((self._handled(event),)), False
-        while due:
-            for command in due.popleft():
-                if self.dispatch is None or not isinstance(command, commands.StartHook):
-                    yield command
-                elif (rest := self.begun.pop(command, None) or self.dispatch.begin(command)) is None:
-                    source = self.command_sources.pop(command)
-                    due.append(self.event_to_child(source, events.HookCompleted(command)))
-                else:
-                    yield RestHook.of(command, rest)
-            self.between = bool(due)
-
-    def runs(self, hook: commands.StartHook) -> bool:
-        """Runs a hook without a way through the layers, if that can be now. False: it must be yielded, begun or not."""
-        if not (self.between and self.dispatch):
-            return False
-        rest = self.dispatch.begin(hook)
-        if rest is not None:
-            self.begun[hook] = rest
-        return rest is None
-
-    def _handled(self, event: events.Event) -> Commands:
+    def handled(self, event: events.Event) -> Commands:
         if isinstance(event, events.DataReceived) and event.connection in self.connections:
             yield from self.event_to_child(self.connections[event.connection], event)
         elif isinstance(event, events.Wakeup) and event.command in self.timers:
@@ -181,47 +143,6 @@ class GatewayLayer(HttpLayer):
                 if self.sockets and [*map(type, self.context.layers)] == [ReverseProxy, GatewayLayer]:
                     self.sockets.begin_at(self)
 
-    def event_to_child(self, child: layer.Layer, event: events.Event) -> Commands:
-        """As mitmproxy's own, which asks of each command many more things than a gateway's can be."""
-        for command in child.handle_event(event):
-            if isinstance(command, SendHttp):
-                yield from self.event_to_child(self.connections[command.connection], command.event)
-            elif isinstance(command, ReceiveHttp):
-                yield from self.receive(command.event)
-            elif isinstance(command, DropStream):
-                self.drop_stream(command.stream_id)
-            elif isinstance(command, commands.SendData):
-                yield command
-            else:
-                yield from self.obey(child, command)
-
-    def receive(self, event: HttpEvent) -> Commands:
-        """What a connection in the middle of a message says to a stream; to one that is gone, it may be."""
-        between, self.between = self.between, False
-        if isinstance(event, RequestHeaders):
-            self.begin_stream(event.stream_id)
-        if stream := self.streams.get(event.stream_id):
-            yield from self.event_to_child(stream, event)
-        self.between = between
-
-    def drop_stream(self, stream_id: int) -> None:
-        stream = self.streams.pop(stream_id, None)
-        if isinstance(stream, GatewayStream) and stream.stream_id == stream_id:
-            stream.over = True
-
-    def obey(self, child: layer.Layer, command: commands.Command) -> Commands:
-        """What is rarer. A command that blocks, or wakes, has an outcome, which its layer must hear of."""
-        if command.blocking or isinstance(command, commands.RequestWakeup):
-            self.command_sources[command] = child
-        if isinstance(command, GetHttpConnection):
-            yield from self.get_connection(command)
-        elif isinstance(command, RegisterHttpConnection):
-            yield from self.register_connection(command)
-        else:
-            if isinstance(command, commands.OpenConnection):
-                self.connections[command.connection] = child
-            yield command
-
     def begin_stream(self, stream_id: int) -> None:
         self.prune()
         stream = self.streams[stream_id] = GatewayStream(forked(self.context), stream_id)
@@ -231,15 +152,6 @@ class GatewayLayer(HttpLayer):
         """Gives the stream a fresh id for its next try."""
         stream.alias = next(_aliases)
         self.streams[stream.alias] = stream
-
-    def kept(self, wanted: Connect) -> Server | None:
-        """The connection that mitmproxy would use again; None: it has to find out, or to open one."""
-        for connection in self.connections:
-            if isinstance(connection, Server) and wanted.connection_spec_matches(connection):
-                there = connection.connected and connection not in self.waiting_for_establishment
-                one_by_one = self.context.client.alpn == b"h2" and connection.alpn != b"h2"
-                return connection if there and not connection.error and not one_by_one else None
-        return None
 
     def register_connection(self, command: RegisterHttpConnection) -> Commands:
         if command.connection in self.waiting_for_establishment:
