@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from axonhub.transformers.repetition import Likeness
+
 type Json = None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]
 type Scalar = None | bool | int | float | str
 type Record = Mapping[str, Json]
@@ -31,6 +33,8 @@ class Finished:
     document: Record
     bodies: Mapping[str, bytes] = field(default_factory=dict)
     """Name → bytes as they went over the wire; the store puts `bodies: {name: ref}` in the document."""
+    likeness: Likeness | None = None
+    """Of one of the bodies, where somebody has compared it with an earlier one; so it need not be done again."""
 
 
 @dataclass(frozen=True, slots=True)
