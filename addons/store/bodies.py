@@ -22,6 +22,7 @@ from hashlib import blake2b
 from itertools import accumulate, compress, count
 from operator import itemgetter, ne
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import zstandard
@@ -59,17 +60,17 @@ type Run = tuple[int, int, int]
 """Frame offset, start among the frame's chunk bytes, length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a reference says: `partition:frame:index:size`."""
+class Place(NamedTuple):
+    """What a reference says: `partition:frame:recipe:size`."""
 
     partition: str
     frame: int
-    index: int
+    recipe: int
+    """Which of the frame's."""
     size_bytes: int
 
     def __str__(self) -> str:
-        return f"{self.partition}:{self.frame}:{self.index}:{self.size_bytes}"
+        return f"{self.partition}:{self.frame}:{self.recipe}:{self.size_bytes}"
 
 
 def read_place(ref: str) -> Place:
@@ -133,8 +134,7 @@ def read_varints(data: bytes) -> list[int]:
     return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A body as the first `taken` runs of an earlier full recipe, then runs of its own."""
 
     base_frame: int
@@ -281,7 +281,7 @@ class BodyWriter:
         """The body's reference, once it is in the draft."""
         place = Place(self.partition, draft.offset, len(draft.recipes), len(body))
         if len(body) < REMEMBERED_BYTES:
-            runs = list[Run]()
+            runs: list[Run] = []
             self._add_chunks(draft, body, 0, len(body), runs)
             draft.recipes.append(Recipe(0, 0, 0, tuple(runs)))
             return str(place)
@@ -289,7 +289,7 @@ class BodyWriter:
         ends, all_runs = self._cut(draft, before, likeness)
         recipe = shortest(all_runs, before.full)
         draft.recipes.append(recipe)
-        full = before.full if recipe.taken else (place.frame, place.index, all_runs)
+        full = before.full if recipe.taken else (place.frame, place.recipe, all_runs)
         draft.entries[key] = Remembered(likeness, ends, all_runs, full)
         return str(place)
 
@@ -430,7 +430,7 @@ class BodyReader:
         return True
 
     def _runs(self, place: Place) -> tuple[Run, ...]:
-        recipe = self._frame(place.frame).recipes[place.index]
+        recipe = self._frame(place.frame).recipes[place.recipe]
         if not recipe.taken:
             return recipe.runs
         return self._frame(recipe.base_frame).recipes[recipe.base_index].runs[: recipe.taken] + recipe.runs
