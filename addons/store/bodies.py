@@ -280,18 +280,24 @@ class BodyWriter:
     def _add(self, draft: Draft, key: tuple[str, str], body: bytes) -> str:
         """The body's reference, once it is in the draft."""
         place = Place(self.partition, draft.offset, len(draft.recipes), len(body))
-        if len(body) < REMEMBERED_BYTES:
-            runs: list[Run] = []
-            self._add_chunks(draft, body, 0, len(body), runs)
-            draft.recipes.append(Recipe(0, 0, 0, tuple(runs)))
-            return str(place)
-        before, likeness = draft.entries.get(key) or self._memory.get(key, NOTHING), draft.likeness(body)
-        ends, all_runs = self._cut(draft, before, likeness)
-        recipe = shortest(all_runs, before.full)
-        draft.recipes.append(recipe)
-        full = before.full if recipe.taken else (place.frame, place.recipe, all_runs)
-        draft.entries[key] = Remembered(likeness, ends, all_runs, full)
+        large = len(body) >= REMEMBERED_BYTES
+        draft.recipes.append(self._grown(draft, key, place, body) if large else self._alone(draft, body))
         return str(place)
+
+    def _alone(self, draft: Draft, body: bytes) -> Recipe:
+        """Of a body that is compared with no other."""
+        runs: list[Run] = []
+        self._add_chunks(draft, body, 0, len(body), runs)
+        return Recipe(0, 0, 0, tuple(runs))
+
+    def _grown(self, draft: Draft, key: tuple[str, str], place: Place, body: bytes) -> Recipe:
+        """Of a body that probably begins and ends like the one before it in its conversation."""
+        before, likeness = draft.entries.get(key) or self._memory.get(key, NOTHING), draft.likeness(body)
+        ends, runs = self._cut(draft, before, likeness)
+        recipe = shortest(runs, before.full)
+        full = before.full if recipe.taken else (place.frame, place.recipe, runs)
+        draft.entries[key] = Remembered(likeness, ends, runs, full)
+        return recipe
 
     def _cut(self, draft: Draft, before: Remembered, likeness: Likeness) -> tuple[list[int], tuple[Run, ...]]:
         """Ends of the body's chunks, and its runs. Only what differs from the body before is looked at: in most
