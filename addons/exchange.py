@@ -21,7 +21,7 @@ from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Loss, Operation, Undo, WireProtocol
 from axonhub.transformers.readings import Readings
-from axonhub.transformers.repetition import Unseen
+from axonhub.transformers.repetition import Likeness, Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,8 @@ class Exchange:
     """Of its values."""
     unseen: Unseen = field(default_factory=Unseen)
     """Of the body."""
+    likeness: Likeness | None = None
+    """Of the body that was read and an earlier one; None: none was read yet."""
     request: Request | None = None
     """See `hub_request`."""
     asked_model: str = ""

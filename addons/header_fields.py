@@ -14,7 +14,7 @@ def by_name(fields: Fields) -> dict[str, str]:
     """Values by lower-case name; those of one name are joined by a comma and a space (RFC 9110 §5.3)."""
     found: dict[str, str] = {}
     for name, value in fields:
-        key, text = _text(name).lower(), _text(value)
+        key, text = text_of(name).lower(), text_of(value)
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
 
@@ -28,6 +28,6 @@ def without(fields: Fields, names: Container[bytes], prefixes: tuple[bytes, ...]
     )
 
 
-def _text(raw: bytes) -> str:
+def text_of(raw: bytes) -> str:
     # As mitmproxy reads them; any bytes come back as they were.
     return raw.decode("utf-8", "surrogateescape")

@@ -112,7 +112,8 @@ class Inbound:
         document = parsed.document
         if not isinstance(document, dict):
             raise BadRequest("The body must be a JSON object.")
-        exchange.document, exchange.readings, exchange.unseen = document, parsed.readings, parsed.unseen
+        exchange.document, exchange.readings = document, parsed.readings
+        exchange.unseen, exchange.likeness = parsed.unseen, parsed.likeness
         model = exchange.address.model or document.get("model")
         if not isinstance(model, str) or not model:
             raise BadRequest("model: a non-empty string is needed")

@@ -74,13 +74,11 @@ class Quotas:
     def account(self, owner: Owner, quota: Quota, config: Config) -> Account:
         return self._accounts_for([(owner, quota)], config)[0]
 
-    def add(self, owner: Owner, moment_s: float, spent: Spent) -> None:
-        for account in self._by_owner.get(owner, ()):
-            account.ledger.add(moment_s, spent)
-
-    def ended(self, owner: Owner, flow: http.HTTPFlow) -> None:
-        for account in self._by_owner.get(owner, ()):
-            account.running.discard(flow)
+    def accounts_of(self, exchange: Exchange) -> Sequence[Account]:
+        """All that its usage belongs to."""
+        if not self._by_owner:
+            return ()
+        return [account for owner, _ in owned_by(exchange) for account in self._by_owner.get(owner, ())]
 
     def states(self) -> Iterator[Standing]:
         """Of all quotas that the configuration sets, as far as they are read."""
@@ -137,7 +135,7 @@ class Admission:
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         exchange = exchange_of(flow)
-        if exchange is None or exchange.api_key is None or flow.response or exchange.address.operation in _UNMETERED:
+        if exchange is None or not is_limited(exchange) or flow.response or exchange.address.operation in _UNMETERED:
             return None
         limited = [
             (self._quotas.account(owner, quota, exchange.config), quota)
@@ -194,12 +192,18 @@ class Metering:
         if exchange is None or exchange.api_key is None or exchange.metered:
             return
         exchange.metered = True
-        metered = exchange.attempts and exchange.address.operation not in _UNMETERED
-        spent = spent_by(exchange) if metered else None
-        for owner, _ in owned_by(exchange):
-            self._quotas.ended(owner, flow)
-            if spent:
-                self._quotas.add(owner, exchange.started_s, spent)
+        accounts = self._quotas.accounts_of(exchange)
+        for account in accounts:
+            account.running.discard(flow)
+        if accounts and exchange.attempts and exchange.address.operation not in _UNMETERED:
+            spent = spent_by(exchange)
+            for account in accounts:
+                account.ledger.add(exchange.started_s, spent)
+
+
+def is_limited(exchange: Exchange) -> bool:
+    key, profile = exchange.api_key, exchange.profile
+    return key is not None and (key.quota.limits or (profile is not None and profile.quota.limits))
 
 
 def owned_by(exchange: Exchange) -> Iterator[tuple[Owner, Quota]]:

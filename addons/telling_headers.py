@@ -3,17 +3,21 @@
 A list of what is kept, not of what is not: nobody knows all the names under which companies send their tokens.
 """
 
-from axonhub.addons.header_fields import Fields, by_name
+from axonhub.addons.header_fields import Fields, text_of
 
-_KEPT = frozenset(
-    b"accept anthropic-beta anthropic-dangerous-direct-browser-access anthropic-version content-type openai-beta "
-    b"originator session-id thread-id user-agent x-app x-claude-code-agent-id x-claude-code-session-id "
-    b"x-goog-api-client".split()
+_NAMES = (
+    "accept anthropic-beta anthropic-dangerous-direct-browser-access anthropic-version content-type openai-beta "
+    "originator session-id thread-id user-agent x-app x-claude-code-agent-id x-claude-code-session-id x-goog-api-client"
 )
+_KEPT = {name.encode(): name for name in _NAMES.split()}
 _LONGEST = 1000
 
 
 def telling(fields: Fields) -> dict[str, str]:
     """By lower-case name; what is too long or not text is left out."""
-    kept = by_name(tuple([field for field in fields if field[0].lower() in _KEPT and len(field[1]) <= _LONGEST]))
+    kept: dict[str, str] = {}
+    for field, value in fields:
+        name = _KEPT.get(field.lower())
+        if name is not None and len(value) <= _LONGEST:
+            kept[name] = f"{kept[name]}, {text_of(value)}" if name in kept else text_of(value)
     return {name: value for name, value in kept.items() if value.isprintable()}

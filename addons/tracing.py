@@ -98,8 +98,13 @@ class Tracing:
         if exchange.api_key is None and exchange.pin is None and not exchange.observed:
             return  # whoever has no key must not be able to fill the disk; the log has said why
         exchange.recorded = True
-        if self._writer and not self._writer.submit(Finished(record(exchange), bodies(exchange))):
+        if self._writer and not self._writer.submit(finished(exchange)):
             logger.error("%s could not be recorded: the store's queue is full.", exchange.id)
+
+
+def finished(exchange: Exchange) -> Finished:
+    likeness = exchange.likeness if exchange.config.store.request_bodies else None
+    return Finished(record(exchange), bodies(exchange), likeness)
 
 
 def opening(exchange: Exchange) -> dict[str, Json]:

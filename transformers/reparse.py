@@ -21,7 +21,7 @@ import orjson
 
 from axonhub.transformers.json_types import Json
 from axonhub.transformers.readings import Readings
-from axonhub.transformers.repetition import SMALLEST_BYTES, Unseen, shared_prefix, shared_suffix
+from axonhub.transformers.repetition import SMALLEST_BYTES, Likeness, Unseen, compared
 
 _MOST_VALUES = 4096
 """No conversation has so many messages; to look at each number of a long array costs more than to parse it."""
@@ -49,6 +49,8 @@ class Parsed(NamedTuple):
     """Of the document."""
     unseen: Unseen
     """Of the body."""
+    likeness: Likeness
+    """Of the body and the one before."""
 
 
 class _Side(NamedTuple):
@@ -91,20 +93,21 @@ def reparsed(before: Parsed | None, body: bytes) -> Parsed:
     """`before` may be of any body; best it is the last of the same conversation. Both documents share values, so
     neither may be changed. orjson.JSONDecodeError."""
     if before is None or len(body) < SMALLEST_BYTES:
-        return _parsed(body, Unseen())
-    prefix = shared_prefix(before.body, body)
-    suffix = shared_suffix(before.body, body, min(len(before.body), len(body)) - prefix)
+        return _parsed(body, Unseen(), compared(body, None))
+    likeness = compared(body, before.likeness)
+    prefix, suffix = likeness.prefix, likeness.suffix
     unseen = Unseen(before.unseen, prefix, suffix)
     same = prefix == len(body) == len(before.body)
     if members := before.members if same else _members_like(before, body, prefix, suffix):
-        return Parsed(body, {each.key: each.value for each in members}, members, Readings(before.readings), unseen)
-    return _parsed(body, unseen)
+        document: Json = {each.key: each.value for each in members}
+        return Parsed(body, document, members, Readings(before.readings), unseen, likeness)
+    return _parsed(body, unseen, likeness)
 
 
-def _parsed(body: bytes, unseen: Unseen) -> Parsed:
+def _parsed(body: bytes, unseen: Unseen, likeness: Likeness) -> Parsed:
     document = orjson.loads(body)
     members = () if len(body) < SMALLEST_BYTES else _members(body, document)
-    return Parsed(body, document, members, Readings(), unseen)
+    return Parsed(body, document, members, Readings(), unseen, likeness)
 
 
 # -- what is as before

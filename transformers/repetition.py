@@ -5,6 +5,7 @@ Looking for a few bytes in 300 kB takes as long as parsing it; comparing it with
 
 import re
 from collections.abc import Callable, Set
+from dataclasses import dataclass, field
 
 COMPARE_BYTES = 1 << 16
 SMALLEST_BYTES = 1 << 14
@@ -45,6 +46,29 @@ def _alike(most: int, same: Callable[[int, int], bool]) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if same(low, middle) else (low, middle - 1)
     return low
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """A body, and what it shares with an earlier one: a fact about two objects, wherever it is told. Of the earlier one
+    it keeps the mark alive, not the bytes. Made by `compared` only."""
+
+    body: bytes
+    prefix: int = 0
+    suffix: int = 0
+    """So many bytes both begin and end with; together no more than the shorter one has."""
+    earlier: object = None
+    """Whose mark that is; None: it was compared with none."""
+    mark: object = field(default_factory=object)
+    """Of this body and of no other."""
+
+
+def compared(body: bytes, earlier: Likeness | None) -> Likeness:
+    if earlier is None:
+        return Likeness(body)
+    prefix = shared_prefix(earlier.body, body)
+    suffix = shared_suffix(earlier.body, body, min(len(earlier.body), len(body)) - prefix)
+    return Likeness(body, prefix, suffix, earlier.mark)
 
 
 class Unseen:

@@ -7,7 +7,10 @@ to the first two is `embedded.Embedded`, to the third `shared.LocalState`. Nothi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
+
+from axonhub.transformers.repetition import Likeness
 
 type Json = None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]
 type Scalar = None | bool | int | float | str
@@ -24,13 +27,14 @@ type Dimension = Literal["all", "channel", "model", "key", "profile"]
 type Step = Literal["hour", "day", "all"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """One finished exchange on its way to the store. Whoever builds it must not change it afterwards."""
 
     document: Record
-    bodies: Mapping[str, bytes] = field(default_factory=dict)
+    bodies: Mapping[str, bytes] = MappingProxyType({})
     """Name → bytes as they went over the wire; the store puts `bodies: {name: ref}` in the document."""
+    likeness: Likeness | None = None
+    """Of one of the bodies, where somebody has compared it with an earlier one; so it need not be done again."""
 
 
 @dataclass(frozen=True, slots=True)

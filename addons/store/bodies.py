@@ -16,19 +16,20 @@ import struct
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate, compress, count
 from operator import itemgetter, ne
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import zstandard
 
 from axonhub.addons.store.backend import BodyUnavailable, SyncFailed, WriteFailed
 from axonhub.addons.store.journal import write_all
-from axonhub.transformers.repetition import shared_prefix, shared_suffix
+from axonhub.transformers.repetition import Likeness, shared_prefix, shared_suffix
 
 MAGIC = b"axb1"
 HEAD = struct.Struct("<4sIII")
@@ -59,17 +60,17 @@ type Run = tuple[int, int, int]
 """Frame offset, start among the frame's chunk bytes, length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a reference says: `partition:frame:index:size`."""
+class Place(NamedTuple):
+    """What a reference says: `partition:frame:recipe:size`."""
 
     partition: str
     frame: int
-    index: int
+    recipe: int
+    """Which of the frame's."""
     size_bytes: int
 
     def __str__(self) -> str:
-        return f"{self.partition}:{self.frame}:{self.index}:{self.size_bytes}"
+        return f"{self.partition}:{self.frame}:{self.recipe}:{self.size_bytes}"
 
 
 def read_place(ref: str) -> Place:
@@ -133,8 +134,7 @@ def read_varints(data: bytes) -> list[int]:
     return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A body as the first `taken` runs of an earlier full recipe, then runs of its own."""
 
     base_frame: int
@@ -196,7 +196,8 @@ type Full = tuple[int, int, tuple[Run, ...]]
 class Remembered:
     """The body before in the same conversation: what a new one is compared with."""
 
-    body: bytes
+    likeness: Likeness
+    """Of that body."""
     ends: list[int]
     """Of its chunks."""
     runs: tuple[Run, ...]
@@ -204,20 +205,25 @@ class Remembered:
     """The last one in this conversation."""
 
 
-NOTHING = Remembered(b"", [], (), (0, 0, ()))
+NOTHING = Remembered(Likeness(b""), [], (), (0, 0, ()))
 
 
 class Draft:
     """What one write is going to add to the pack: frames, and what to remember of them once they are there."""
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, known: Collection[Likeness]) -> None:
         self.offset = offset
         """Of the frame at hand."""
+        self._known = {id(each.body): each for each in known}
         self.frames = bytearray()
         self.recipes: list[Recipe] = []
         self.fresh = bytearray()
         self.chunks: dict[bytes, Run] = {}
         self.entries: dict[tuple[str, str], Remembered] = {}
+
+    def likeness(self, body: bytes) -> Likeness:
+        """What is known of this very object; nothing of its equals."""
+        return self._known.get(id(body)) or Likeness(body)
 
     def place(self, chunk: bytes, known: Mapping[bytes, Run]) -> Run:
         """Where the chunk lies: in an earlier frame or in this one."""
@@ -254,9 +260,12 @@ class BodyWriter:
         """Store whatever of the bodies is new; name → reference. Raises WriteFailed."""
         return self.put_all([(trace, bodies)])[0]
 
-    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> list[dict[str, str]]:
-        """The same for several, with one write. Raises WriteFailed, and then none is stored."""
-        draft, refs = Draft(self.size_bytes), list[dict[str, str]]()
+    def put_all(
+        self, several: Sequence[tuple[str, Mapping[str, bytes]]], known: Collection[Likeness] = ()
+    ) -> list[dict[str, str]]:
+        """The same for several, with one write; `known` of some of the bodies. Raises WriteFailed, and then none is
+        stored."""
+        draft, refs = Draft(self.size_bytes, known), list[dict[str, str]]()
         for trace, bodies in several:
             refs.append({name: self._add(draft, (trace, name), body) for name, body in bodies.items()})
             if len(draft.fresh) > FRAME_BYTES:
@@ -270,37 +279,50 @@ class BodyWriter:
 
     def _add(self, draft: Draft, key: tuple[str, str], body: bytes) -> str:
         """The body's reference, once it is in the draft."""
-        before, large = NOTHING, len(body) >= REMEMBERED_BYTES
-        if large:
-            before = draft.entries.get(key) or self._memory.get(key, NOTHING)
-        ends, runs = self._cut(draft, before, body)
         place = Place(self.partition, draft.offset, len(draft.recipes), len(body))
-        recipe = shortest(runs, before.full)
-        draft.recipes.append(recipe)
-        if large:
-            full = before.full if recipe.taken else (place.frame, place.index, runs)
-            draft.entries[key] = Remembered(body, ends, runs, full)
+        large = len(body) >= REMEMBERED_BYTES
+        draft.recipes.append(self._grown(draft, key, place, body) if large else self._alone(draft, body))
         return str(place)
 
-    def _cut(self, draft: Draft, before: Remembered, body: bytes) -> tuple[list[int], tuple[Run, ...]]:
+    def _alone(self, draft: Draft, body: bytes) -> Recipe:
+        """Of a body that is compared with no other."""
+        runs: list[Run] = []
+        self._add_chunks(draft, body, 0, len(body), runs)
+        return Recipe(0, 0, 0, tuple(runs))
+
+    def _grown(self, draft: Draft, key: tuple[str, str], place: Place, body: bytes) -> Recipe:
+        """Of a body that probably begins and ends like the one before it in its conversation."""
+        before, likeness = draft.entries.get(key) or self._memory.get(key, NOTHING), draft.likeness(body)
+        ends, runs = self._cut(draft, before, likeness)
+        recipe = shortest(runs, before.full)
+        full = before.full if recipe.taken else (place.frame, place.recipe, runs)
+        draft.entries[key] = Remembered(likeness, ends, runs, full)
+        return recipe
+
+    def _cut(self, draft: Draft, before: Remembered, likeness: Likeness) -> tuple[list[int], tuple[Run, ...]]:
         """Ends of the body's chunks, and its runs. Only what differs from the body before is looked at: in most
         clients' requests, tools and system text stand behind the messages."""
-        old_size, grown = len(before.body), len(body) - len(before.body)
-        known = bisect_right(before.ends, shared_prefix(before.body, body))
+        old, body = before.likeness.body, likeness.body
+        old_size, grown, compared = len(old), len(body) - len(old), likeness.earlier is before.likeness.mark
+        known = bisect_right(before.ends, likeness.prefix if compared else shared_prefix(old, body))
         start = before.ends[known - 1] if known else 0
-        same_size = shared_suffix(before.body, body, min(old_size, len(body)) - start)
+        same_size = likeness.suffix if compared else shared_suffix(old, body, min(old_size, len(body)) - start)
         rest = bisect_left(before.ends, old_size - same_size) + 1
         old_stop = before.ends[rest - 1] if before.ends else 0
-        ends = before.ends[:known]
         runs = between(before.runs, 0, start)
-        for end in seams(body, start, old_stop + grown):
-            join(runs, draft.place(body[start:end], self._chunks))
-            ends.append(end)
-            start = end
+        ends = before.ends[:known] + self._add_chunks(draft, body, start, old_stop + grown, runs)
         ends += [end + grown for end in before.ends[rest:]]
         for run in between(before.runs, old_stop, old_size):
             join(runs, run)
         return ends, tuple(runs)
+
+    def _add_chunks(self, draft: Draft, body: bytes, start: int, stop: int, runs: list[Run]) -> list[int]:
+        """Joins the chunks of what stands between to the runs; returns their ends."""
+        ends = list(seams(body, start, stop))
+        for end in ends:
+            join(runs, draft.place(body[start:end], self._chunks))
+            start = end
+        return ends
 
     def _append(self, frames: bytearray) -> None:
         if not frames:
@@ -322,13 +344,13 @@ class BodyWriter:
     def _remember(self, key: tuple[str, str], entry: Remembered) -> None:
         self._forget(key)
         self._memory[key] = entry
-        self._memory_bytes += len(entry.body)
+        self._memory_bytes += len(entry.likeness.body)
         while self._memory_bytes > self._memory_limit:
             self._forget(next(iter(self._memory)))
 
     def _forget(self, key: tuple[str, str]) -> None:
         if old := self._memory.pop(key, None):
-            self._memory_bytes -= len(old.body)
+            self._memory_bytes -= len(old.likeness.body)
 
     def sync(self) -> None:
         """Raises SyncFailed."""
@@ -414,7 +436,7 @@ class BodyReader:
         return True
 
     def _runs(self, place: Place) -> tuple[Run, ...]:
-        recipe = self._frame(place.frame).recipes[place.index]
+        recipe = self._frame(place.frame).recipes[place.recipe]
         if not recipe.taken:
             return recipe.runs
         return self._frame(recipe.base_frame).recipes[recipe.base_index].runs[: recipe.taken] + recipe.runs

@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import gmtime, strftime
@@ -36,6 +36,7 @@ from axonhub.addons.store.history import keep_sums
 from axonhub.addons.store.journal import sync_folder
 from axonhub.addons.store.partition import PACK, TABLE, Records, SealedPartition, open_partition, partitions
 from axonhub.addons.store.reader import TraceReader
+from axonhub.transformers.repetition import Likeness
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +136,10 @@ class Embedded:
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> Mapping[str, str]:
         return self._hot.bodies.put(trace, bodies)
 
-    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
-        return self._hot.bodies.put_all(several)
+    def put_all(
+        self, several: Sequence[tuple[str, Mapping[str, bytes]]], known: Collection[Likeness] = ()
+    ) -> Sequence[Mapping[str, str]]:
+        return self._hot.bodies.put_all(several, known)
 
     def append(self, batch: Sequence[Record]) -> Ack:
         try:

@@ -55,6 +55,8 @@ def tried(record: Record) -> bool:
 
 
 def whole(value: Json) -> int:
+    if type(value) is int:  # nearly always
+        return value if -LARGEST_NUMBER < value < LARGEST_NUMBER else 0
     return int(number(value))
 
 
@@ -122,7 +124,10 @@ class Summary:
 
 def row(sums: Sums, start_s: int, value: str, bounded: bool) -> list[int]:
     """The counters to add to."""
-    if bounded and len(sums) >= MOST_ROWS and (start_s, value) not in sums:
+    found = sums.get((start_s, value))
+    if found is not None:
+        return found
+    if bounded and len(sums) >= MOST_ROWS:
         value = OTHER
     return sums.setdefault((start_s, value), [0] * len(COUNTERS))
 

@@ -8,11 +8,11 @@ counted and logged.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol, Self, cast
+from typing import NamedTuple, Protocol, Self, cast
 
 import orjson
 
@@ -27,6 +27,7 @@ from axonhub.addons.store.backend import (
     WriteFailed,
 )
 from axonhub.addons.store.embedded import Embedded, Limits
+from axonhub.transformers.repetition import Likeness
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ RECORD_BYTES = 4_000
 COMPLAIN_S = 10.0
 """Between two log lines about a disk that refuses."""
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"})
+PARTS = tuple(each for each in CREDENTIALS if not any(other in each for other in CREDENTIALS - {each}))
+"""A text without these holds none of them."""
 DEEPEST = 32
 """Levels of a record; JSON readers give up on some hundreds."""
 
@@ -79,8 +82,7 @@ class Stats:
     last_error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     finished: Finished
     shed: tuple[str, ...]
     weight_bytes: int
@@ -95,8 +97,10 @@ type Question = Callable[[TraceBackend], None]
 class Backend(TraceBackend, BlobBackend, Protocol):
     """What the thread drives. Calls come from its thread only, one at a time."""
 
-    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
-        """`put` for each, at once. Raises WriteFailed, and then none is stored."""
+    def put_all(
+        self, several: Sequence[tuple[str, Mapping[str, bytes]]], known: Collection[Likeness] = ()
+    ) -> Sequence[Mapping[str, str]]:
+        """`put` for each, at once; `known` of some of the bodies. Raises WriteFailed, and then none is stored."""
 
     def mark_open(self, begun: Sequence[Record]) -> None: ...
 
@@ -146,7 +150,7 @@ class TraceWriter:
         if finished.bodies and self._bytes_in - self._bytes_out + weight > self._settings.queue_bytes:
             shed = tuple(finished.bodies)
             self._shed_early += len(shed)
-            finished, weight = replace(finished, bodies={}), RECORD_BYTES
+            finished, weight = Finished(finished.document), RECORD_BYTES
         self._submitted += 1
         self._enqueue(Item(finished, shed, weight))
         return True
@@ -274,7 +278,8 @@ class TraceWriter:
     def _put(self, items: Sequence[Item]) -> list[Mapping[str, str] | None]:
         """References of each one's bodies; None where the disk refuses them."""
         try:
-            return list(self._backend.put_all([(conversation(item), item.finished.bodies) for item in items]))
+            known = [likeness for item in items if (likeness := item.finished.likeness) is not None]
+            return list(self._backend.put_all([(conversation(item), item.finished.bodies) for item in items], known))
         except WriteFailed as error:
             self._failed(error)
         if len(items) > 1:  # there may be room for some of them
@@ -345,7 +350,7 @@ def fit(record: Record) -> Record:
         kept = cast(Record, without_credentials(record))
         return {readable(str(name)): as_text(value, DEEPEST) for name, value in kept.items()}
     # To look through the text takes a tenth of the time of looking at each name.
-    return cast(Record, without_credentials(record)) if any(map(text.__contains__, CREDENTIALS)) else record
+    return cast(Record, without_credentials(record)) if any(map(text.__contains__, PARTS)) else record
 
 
 def without_credentials(value: Json, depth: int = DEEPEST) -> Json:

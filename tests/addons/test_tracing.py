@@ -6,8 +6,9 @@ import pytest
 
 from axonhub.addons.config import Channel, Config
 from axonhub.addons.exchange import Address, Attempt, Candidate, Exchange
-from axonhub.addons.tracing import bodies
+from axonhub.addons.tracing import bodies, finished
 from axonhub.transformers.registry import discovered
+from axonhub.transformers.repetition import Likeness
 from axonhub.transformers.splice import replace_string
 
 ASKED = b'{"model":"asked","messages":[]}'
@@ -53,4 +54,7 @@ def test_nothing_is_kept_that_the_operator_does_not_want() -> None:
     store = found.config.store.model_copy(update={"request_bodies": False, "response_bodies": False})
     found = replace(found, config=found.config.model_copy(update={"store": store}))
 
+    found.likeness = Likeness(found.body)
+
     assert {} == bodies(found)
+    assert finished(found).likeness is None

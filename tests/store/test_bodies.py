@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from axonhub.addons.store.backend import BodyUnavailable, WriteFailed
 from axonhub.addons.store.bodies import BodyReader, BodyWriter, read_place, read_varints, varints
-from axonhub.transformers.repetition import shared_prefix, shared_suffix
+from axonhub.transformers.repetition import Likeness, compared, shared_prefix, shared_suffix
 from tests.store.traffic import conversation
 
 type Stored = list[tuple[dict[str, str], dict[str, bytes]]]
@@ -123,6 +123,57 @@ def test_bodies_that_begin_and_end_alike_come_back(
     writer.close()
 
     assert read_all(path, stored) == bodies_of(stored)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), bodies=related(), conversations=st.integers(1, 2), together=st.integers(1, 3))
+def test_bodies_come_back_whatever_they_were_compared_with(
+    tmp_path_factory: pytest.TempPathFactory,
+    data: st.DataObject,
+    bodies: list[bytes],
+    conversations: int,
+    together: int,
+) -> None:
+    """With the body before, with another one, with one that was never stored, or with none; in another order, too."""
+    path, stored = tmp_path_factory.mktemp("bodies") / "pack", []
+    writer = BodyWriter(path, "p", 1 << 20)
+    known: list[Likeness] = []
+    for body in bodies:
+        earlier = data.draw(st.sampled_from([None, *known[-1:], *known]))
+        known.append(compared(body if body else b"x", earlier))
+    told = [each for each in data.draw(st.permutations(known)) if data.draw(st.integers(0, 3))]
+    puts = [(str(number % conversations), {"b": each.body}) for number, each in enumerate(told)]
+    for several in batched(puts, together):
+        known_now = [each for each in known if data.draw(st.integers(0, 3))]
+        stored += [(refs, put) for refs, (_, put) in zip(writer.put_all(several, known_now), several, strict=True)]
+    writer.close()
+
+    assert read_all(path, stored) == bodies_of(stored)
+
+
+class ComparedOnce(bytes):
+    """Fails when it is compared with another body."""
+
+    def startswith(self, prefix: object, *places: int) -> bool:
+        assert not isinstance(prefix, memoryview)
+        return super().startswith(prefix, *places)
+
+
+def test_who_was_compared_with_the_body_before_is_not_compared_again(tmp_path: Path) -> None:
+    blocks = [b'{"type":"text","text":"%b"}' % (b"%d" % number * 300) for number in range(9)]
+    first = compared(b",".join(blocks), None)
+    alike = compared(first.body + b",{}", first)
+    second = Likeness(ComparedOnce(alike.body), alike.prefix, alike.suffix, alike.earlier)
+    writer = BodyWriter(tmp_path / "pack", "p", 1 << 20)
+    stored = []
+    for each in (first, second):
+        refs = writer.put_all([("t", {"b": each.body})], [each])
+        stored.append((refs[0], {"b": each.body}))
+    with pytest.raises(AssertionError):
+        writer.put("t", {"b": ComparedOnce(alike.body)})
+    writer.close()
+
+    assert read_all(tmp_path / "pack", stored) == bodies_of(stored)
 
 
 def test_changed_middle_costs_what_it_holds(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from axonhub.addons.store.backend import Ack, Dropped, Filter, Finished, Record,
 from axonhub.addons.store.embedded import Limits
 from axonhub.addons.store.reader import TraceReader
 from axonhub.addons.store.writer import CREDENTIALS, StoreSettings, TraceWriter, fit
+from axonhub.transformers.repetition import Likeness
 from tests.store.traffic import START_S
 
 MB = 1 << 20
@@ -29,6 +30,7 @@ class FakeDisk:
         self.errors = list(errors)
         self.records: list[Record] = []
         self.marks: list[Record] = []
+        self.known: list[Likeness] = []
         self.gate = threading.Event()
         self.waiting = threading.Event()
         self.gate.set()
@@ -46,7 +48,10 @@ class FakeDisk:
     def put(self, trace: str, bodies: Mapping[str, bytes]) -> Mapping[str, str]:
         return {name: f"{trace}:{len(body)}" for name, body in bodies.items()}
 
-    def put_all(self, several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+    def put_all(
+        self, several: Sequence[tuple[str, Mapping[str, bytes]]], known: Collection[Likeness] = ()
+    ) -> Sequence[Mapping[str, str]]:
+        self.known += known
         return [self.put(trace, bodies) for trace, bodies in several]
 
     def mark_open(self, begun: Sequence[Record]) -> None:
@@ -122,6 +127,18 @@ def test_stalled_disk_sheds_bodies_first_then_refuses_and_counts_both(start: Cal
     assert len(shed) == writer.stats().bodies_shed == 41
     assert all(each.get("bodies") == {"request": f"t:{MB}"} for each in disk.records if each not in shed)
     assert (writer.stats().queue_items, writer.stats().queue_bytes) == (0, 0)
+
+
+def test_what_is_known_of_a_body_is_shed_with_it(start: Callable[..., TraceWriter]) -> None:
+    """It holds the body, too."""
+    disk = FakeDisk()
+    writer = start(disk, queue_bytes=MB, linger_s=3600)
+    known = [Likeness(b"a" * 10), Likeness(b"b" * MB)]
+    for number, each in enumerate(known):
+        writer.submit(Finished({"id": f"req_{number}"}, {"request": each.body}, each))
+
+    assert writer.flush(10)
+    assert disk.known == known[:1]
 
 
 def test_event_loop_turns_while_the_disk_stands_still(start: Callable[..., TraceWriter]) -> None:
@@ -453,7 +470,7 @@ def test_a_full_group_does_not_wait_for_company(start: Callable[..., TraceWriter
 def test_disk_without_room_for_all_bodies_of_a_group_gets_those_that_fit(start: Callable[..., TraceWriter]) -> None:
     disk = FakeDisk()
 
-    def put_all(several: Sequence[tuple[str, Mapping[str, bytes]]]) -> Sequence[Mapping[str, str]]:
+    def put_all(several: Sequence[tuple[str, Mapping[str, bytes]]], known: object) -> Sequence[Mapping[str, str]]:
         if sum(len(body) for _, bodies in several for body in bodies.values()) > 1000:
             raise WriteFailed("no space")
         return [disk.put(trace, bodies) for trace, bodies in several]

@@ -1,5 +1,7 @@
 """Folding, unfolding, bookkeeping of parts, and putting overlapping parts in sequence."""
 
+from dataclasses import fields
+
 import pytest
 
 from axonhub.transformers.hub.events import (
@@ -74,6 +76,7 @@ def test_usage_sums_its_disjoint_kinds():
     assert (10, 7) == (usage.input_tokens, usage.cache_write_tokens)
     assert usage.known
     assert not Usage().known
+    assert all(Usage(**{each.name: 0}).known for each in fields(Usage))
 
 
 # -- the ledger

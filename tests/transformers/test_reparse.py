@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 
 from axonhub.transformers import repetition
 from axonhub.transformers.reparse import Parsed, Reparsing, reparsed
+from axonhub.transformers.repetition import compared
 
 FILLER = b"x" * repetition.SMALLEST_BYTES
 """Makes a body long enough to be remembered. Bodies hold it as a letter, so that edits hit what is around it."""
@@ -177,6 +178,18 @@ def test_what_repeats_itself_is_cut_where_it_may_be():
 
     assert found == orjson.loads(fewer)
     assert found["tools"] is before.document["tools"]
+
+
+@pytest.mark.parametrize("body", [BODY + b" ", BODY.replace(b'"last"', b'"more"')])
+def test_what_a_body_was_compared_with_is_told(body: bytes):
+    before = reparsed(None, BODY)
+    alone, after = reparsed(None, body).likeness, reparsed(before, body).likeness
+
+    assert (alone.body, alone.earlier) == (body, None)
+    assert after.body is body
+    assert after.earlier is before.likeness.mark
+    known = compared(body, before.likeness)
+    assert (after.prefix, after.suffix) == (known.prefix, known.suffix)
 
 
 def test_what_did_not_change_is_the_same_object():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from axonhub.transformers.carriers import may_hold_carriers
-from axonhub.transformers.repetition import Unseen, safe_end, safe_start, shared_prefix, shared_suffix
+from axonhub.transformers.repetition import Unseen, compared, safe_end, safe_start, shared_prefix, shared_suffix
 from axonhub.transformers.splice import may_come_again
 
 LONG = b"x" * 100
@@ -31,6 +31,19 @@ PIECES = [
 ]
 
 texts = st.lists(st.sampled_from(PIECES), max_size=8).map(b"".join)
+
+
+@given(texts, texts, texts, texts)
+def test_what_is_alike_on_both_sides_never_overlaps(first, old, new, last):
+    earlier = compared(first + old + last, None)
+    found = compared(first + new + last, earlier)
+
+    assert (found.earlier, earlier.earlier) == (earlier.mark, None)
+    assert found.mark is not earlier.mark
+    assert found.body[: found.prefix] == earlier.body[: found.prefix]
+    assert found.body[len(found.body) - found.suffix :] == earlier.body[len(earlier.body) - found.suffix :]
+    assert found.prefix + found.suffix <= min(len(found.body), len(earlier.body))
+    assert found.prefix >= len(first)
 
 
 def again(body: bytes, start: int, end: int) -> bool:
