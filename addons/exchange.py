@@ -7,7 +7,7 @@ that it began with, so that a change of config.yml never meets a running request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import SecretStr
 
@@ -66,9 +66,8 @@ class Pin:
     """The request that is repeated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One reason for a candidate's rank."""
+class Score(NamedTuple):
+    """One reason for a candidate's rank. A tuple: of each candidate of each request several are made."""
 
     name: str
     points: float
