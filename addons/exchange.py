@@ -105,7 +105,7 @@ class Attempt:
     """Unix time, like every `_s` moment here."""
     converted: bool = False
     """False: the client's bytes pass, with only the model's name changed."""
-    undo: Undo = field(default_factory=Undo)
+    undo: Undo = Undo()
     losses: tuple[Loss, ...] = ()
     request_body: bytes = b""
     """What went to the provider."""
@@ -251,7 +251,11 @@ class Exchange:
             told["x-axonhub-failure"] = self.failure.kind.value
         if self.losses:
             told["x-axonhub-loss"] = ", ".join(dict.fromkeys(loss.path for loss in self.losses))[:1000]
-        return {name: value.encode("ascii", "replace").decode() for name, value in told.items()}
+        return {name: value if value.isascii() else _in_ascii(value) for name, value in told.items()}
+
+
+def _in_ascii(value: str) -> str:
+    return value.encode("ascii", "replace").decode()
 
 
 _OURS = "axonhub_exchange"

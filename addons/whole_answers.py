@@ -153,9 +153,8 @@ def _json(exchange: Exchange, attempt: Attempt, response: http.Response, body: J
 def _shown(response: http.Response, content: bytes, fields: Fields) -> http.Response:
     """The provider's answer made ours in its place: to make a new one takes as long as to read the whole answer."""
     response.headers = IndexedHeaders.of((*fields, (b"content-length", b"%d" % len(content))))
-    response.http_version = "HTTP/1.1"
-    response.trailers = None
-    response.data.content = content
+    data = response.data
+    data.http_version, data.trailers, data.content = b"HTTP/1.1", None, content
     return response
 
 

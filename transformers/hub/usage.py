@@ -32,7 +32,7 @@ class Usage:
     @property
     def known(self) -> bool:
         """Did the provider tell anything at all?"""
-        return any(getattr(self, each.name) is not None for each in fields(self))
+        return self != _UNTOLD
 
     def updated(self, later: "Usage") -> "Usage":
         """This usage with every figure that `later` tells; streams tell cumulative figures in pieces.
@@ -43,3 +43,6 @@ class Usage:
         if later.cache_write_5m_tokens is not None and later.cache_write_1h_tokens is None:
             told["cache_write_5m_tokens"] = max(0, later.cache_write_5m_tokens - (self.cache_write_1h_tokens or 0))
         return Usage(**{name: getattr(self, name) if value is None else value for name, value in told.items()})
+
+
+_UNTOLD = Usage()

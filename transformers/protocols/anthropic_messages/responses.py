@@ -1,5 +1,6 @@
 """Whole answers: a provider's body → Response, Response → a client's body."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from axonhub.transformers.fields import as_text, wrong_type
@@ -26,9 +27,10 @@ def read_response(body: JsonObject, origin: str, undo: Undo) -> Response | Failu
     if not isinstance(body.get("content"), list):
         raise wrong_type(body.get("content"), list, "content")
     parts = read_blocks(body, "content", "", Reading(undo, origin))
-    called = any(isinstance(part, ToolCall) for part in parts)
-    stop = read_stop(body) or Stop(StopReason.TOOL if called else StopReason.END)
-    unknown = {key: body[key] for key in body if key not in _KNOWN and body[key] is not None}
+    stop = read_stop(body) or _untold_stop(parts)
+    unknown = (
+        {} if body.keys() <= _KNOWN else {key: body[key] for key in body if key not in _KNOWN and body[key] is not None}
+    )
     return Response(
         parts=parts,
         stop=stop.reason,
@@ -40,6 +42,11 @@ def read_response(body: JsonObject, origin: str, undo: Undo) -> Response | Failu
         stop_word=stop.word,
         extensions={NAME: unknown} if unknown else {},
     )
+
+
+def _untold_stop(parts: Iterable[Part]) -> Stop:
+    called = any(isinstance(part, ToolCall) for part in parts)
+    return Stop(StopReason.TOOL if called else StopReason.END)
 
 
 def write_response(response: Response, reply: Reply) -> JsonObject:
