@@ -116,7 +116,7 @@ class Attempt:
     response_body: bytes = b""
     """What came from it, as far as it came."""
     answer: Response | None = None
-    """The hub's reading of it, when it was read as an answer."""
+    """The hub's reading of it, when it was read as an answer; of one that passes the usage alone may have been read."""
     status: int | None = None
     quota: ProviderQuota | None = None
     """What the answer tells of the account's allowance; None: nothing."""

@@ -8,7 +8,8 @@ from axonhub.transformers.hub.events import Stop
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.parts import Part, Refusal, Text, Thinking, ToolCall
 from axonhub.transformers.hub.responses import Response, StopReason
-from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.hub.usage import Usage
+from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Reply, Undo
 from axonhub.transformers.protocols.anthropic_messages.block_reading import Reading, read_blocks
 from axonhub.transformers.protocols.anthropic_messages.block_writing import answer_blocks
@@ -42,6 +43,29 @@ def read_response(body: JsonObject, origin: str, undo: Undo) -> Response | Failu
         stop_word=stop.word,
         extensions={NAME: unknown} if unknown else {},
     )
+
+
+def skim_response(body: JsonObject) -> Usage | None:
+    """See `WireProtocol`."""
+    blocks = body.get("content")
+    if body.get("type") != "message" or "error" in body or not isinstance(blocks, list):
+        return None
+    return read_usage(body.get("usage")) if all(map(_is_plain, blocks)) else None
+
+
+def _is_plain(block: Json) -> bool:
+    """Is it one of the three that nearly all answers consist of, with nothing that its reader might refuse?"""
+    if not isinstance(block, dict) or "cache_control" in block:
+        return False
+    match block:
+        case (
+            {"type": "text", "text": str()}
+            | {"type": "thinking", "thinking": str(), "signature": str()}
+            | {"type": "tool_use", "id": str(), "name": str(), "input": dict()}
+        ):
+            return True
+        case _:
+            return False
 
 
 def _untold_stop(parts: Iterable[Part]) -> Stop:
