@@ -165,7 +165,7 @@ class Outbound:
             secret_headers = _override(exchange, attempt, request, secret_headers)
         if kind.sign:
             secret_headers |= kind.sign(_outgoing(exchange, attempt, request, url), channel).secret_headers
-        _retarget(request, _target(url), attempt.request_body)
+        _retarget(request, _target(url), attempt.request_body, restated=bool(kind.adapt) or has_overrides(channel))
         retry = exchange.config.retry
         failover.aim(
             flow,
@@ -298,10 +298,16 @@ def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.He
         fields: Fields = ((b"user-agent", _USER_AGENT), (b"accept", accept), *own)
     else:
         fields = without(exchange.client_headers, _not_forwarded(trace.thread_header, trace.trace_header), _OWN_PREFIX)
-    stated = {name.lower() for name, _ in fields} if kind.headers else ()
-    added = ((name.encode(), value.encode()) for name, value in kind.headers.items())
-    unstated = (field for field in added if field[0].lower() not in stated)
+    own_fields = _fields_of(kind.name)
+    stated = {name.lower() for name, _ in fields} if own_fields else ()
+    unstated = [field for field in own_fields if field[0].lower() not in stated]
     return IndexedHeaders.of((*fields, *_OUR_FIELDS, *unstated))
+
+
+@cache
+def _fields_of(type_name: str) -> Fields:
+    """What each request to this type of channel states."""
+    return tuple((name.encode(), value.encode()) for name, value in channel_types()[type_name].headers.items())
 
 
 def _is_own_vendors(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> bool:
@@ -346,13 +352,17 @@ def _target(url: str) -> _Target:
     return _Target(parts.scheme.encode(), host, port, path.encode(), host_field.encode())
 
 
-def _retarget(request: http.Request, target: _Target, body: bytes) -> None:
-    """Past the properties of a Request: with each that is set they look through all headers again."""
+def _retarget(request: http.Request, target: _Target, body: bytes, *, restated: bool) -> None:
+    """Past the properties of a Request: with each that is set they look through all headers again.
+
+    `restated`: somebody else may have stated host and length, too.
+    """
     data = request.data
     data.method, data.content, data.authority = b"POST", body, b""
     data.scheme, data.host, data.port, data.path = target.scheme, target.host, target.port, target.path
-    stated = ((b"host", target.host_field), (b"content-length", b"%d" % len(body)))
-    data.headers.fields = (*without(data.headers.fields, (b"host", b"content-length")), *stated)
+    fields = data.headers.fields
+    others = without(fields, (b"host", b"content-length")) if restated else fields
+    data.headers.fields = (*others, (b"host", target.host_field), (b"content-length", b"%d" % len(body)))
 
 
 def _base_url(channel: Channel, kind: ChannelType) -> str:
@@ -369,7 +379,7 @@ def _limit(first_event_timeout_s: float, exchange: Exchange) -> float:
     if exchange.stream:
         return min(first_event_timeout_s or math.inf, most_s)
     tried = {each.candidate.channel.name for each in exchange.attempts}
-    alone = all(each.channel.name in tried for each in exchange.candidates)
+    alone = tried.issuperset([each.channel.name for each in exchange.candidates])
     return most_s if alone or not first_event_timeout_s else min(first_event_timeout_s * _WHOLE_PATIENCE, most_s)
 
 
