@@ -68,11 +68,15 @@ class Selection:
         except GatewayError as error:
             refuse(flow, exchange, error)
 
+    def has_queues(self, exchange: Exchange) -> bool:
+        """May `room` take time?"""
+        return any(map(_has_queue, exchange.candidates))
+
     async def room(self, exchange: Exchange, left: Callable[[], asyncio.Event]) -> float:
         """Waits where the channel that comes next is full and has a queue, unless the client leaves. Seconds."""
         began_s = self._clock()
         self._settle(exchange, began_s)
-        choice = self._choice(exchange, began_s) if any(map(_has_queue, exchange.candidates)) else None
+        choice = self._choice(exchange, began_s) if self.has_queues(exchange) else None
         if choice is None or not _has_queue(choice) or exchange.address.operation == _COUNTING:
             return 0.0
         name, limit = choice.channel.name, choice.channel.settings.rate_limit
