@@ -135,7 +135,7 @@ class Answering:
             return
         exchange.ended_s = time.time()
         exchange.status = flow.response.status_code
-        pipe = self._pipes.pop(flow, None)
+        pipe = self._pipes.pop(flow, None) if exchange.stream else None
         if pipe is None:
             exchange.response_body = flow.response.content or b""
         else:

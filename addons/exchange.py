@@ -7,7 +7,7 @@ that it began with, so that a change of config.yml never meets a running request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import SecretStr
 
@@ -66,9 +66,8 @@ class Pin:
     """The request that is repeated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One reason for a candidate's rank."""
+class Score(NamedTuple):
+    """One reason for a candidate's rank. A tuple: of each candidate of each request several are made."""
 
     name: str
     points: float
@@ -106,7 +105,7 @@ class Attempt:
     """Unix time, like every `_s` moment here."""
     converted: bool = False
     """False: the client's bytes pass, with only the model's name changed."""
-    undo: Undo = field(default_factory=Undo)
+    undo: Undo = Undo()
     losses: tuple[Loss, ...] = ()
     request_body: bytes = b""
     """What went to the provider."""
@@ -117,7 +116,7 @@ class Attempt:
     response_body: bytes = b""
     """What came from it, as far as it came."""
     answer: Response | None = None
-    """The hub's reading of it, when it was read as an answer."""
+    """The hub's reading of it, when it was read as an answer; of one that passes the usage alone may have been read."""
     status: int | None = None
     quota: ProviderQuota | None = None
     """What the answer tells of the account's allowance; None: nothing."""
@@ -254,7 +253,11 @@ class Exchange:
             told["x-axonhub-failure"] = self.failure.kind.value
         if self.losses:
             told["x-axonhub-loss"] = ", ".join(dict.fromkeys(loss.path for loss in self.losses))[:1000]
-        return {name: value.encode("ascii", "replace").decode() for name, value in told.items()}
+        return {name: value if value.isascii() else _in_ascii(value) for name, value in told.items()}
+
+
+def _in_ascii(value: str) -> str:
+    return value.encode("ascii", "replace").decode()
 
 
 _OURS = "axonhub_exchange"

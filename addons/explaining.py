@@ -9,7 +9,7 @@ _HEADER = b"x-debug-mode"
 
 
 def wants_explanation(exchange: Exchange) -> bool:
-    return any(name.lower() == _HEADER and value.strip() == b"true" for name, value in exchange.client_headers)
+    return b"true" in [value.strip() for name, value in exchange.client_headers if name.lower() == _HEADER]
 
 
 def in_words(candidates: list[Candidate]) -> str:

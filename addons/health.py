@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from axonhub.addons.provider_quota import ProviderQuota, ProviderQuotas
 
@@ -34,8 +34,7 @@ class Breaker(StrEnum):
     """Open for so long that one request may find out whether it still must be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one try."""
 
     verdict: Literal["success", "failure", "neutral"]
@@ -49,9 +48,8 @@ class Outcome:
     """All that count against a limit of tokens a minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
-    """How one model on one channel does at one moment."""
+class Vitals(NamedTuple):
+    """How one model on one channel does at one moment. A tuple: one is made of each candidate of each request."""
 
     failures: int = 0
     """In a row."""
@@ -187,6 +185,11 @@ class Health:
             breaker=_breaker(service, now_s),
             probe_in_s=max(0.0, (service.probe_from_s or 0.0) - now_s),
         )
+
+    @property
+    def knows_credentials(self) -> bool:
+        """Was any credential ever to be left alone, or did it tell of its quota?"""
+        return bool(self._credentials) or self.quotas.told
 
     def known(self) -> list[tuple[str, str]]:
         """Channels and models of which anything is known."""

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import orjson
 from mitmproxy import http
-from pydantic import SecretStr
 
 from axonhub.addons import embeddings, failover
 from axonhub.addons.answers import failure_answer, json_answer
@@ -63,6 +62,7 @@ _PASSES_WITH_TIME = (FailureKind.RATE_LIMIT, FailureKind.OVERLOADED)
 
 
 class Chooser(Protocol):
+    def has_queues(self, exchange: Exchange) -> bool: ...
     async def room(self, exchange: Exchange, left: Callable[[], asyncio.Event]) -> float: ...
     def next(self, exchange: Exchange) -> Candidate | None: ...
     def retry_after_s(self, exchange: Exchange) -> float | None: ...
@@ -77,7 +77,18 @@ class Outbound:
         exchange = exchange_of(flow)
         if exchange is None and failover.last_try(flow) is None and flow.response is None:
             flow.response = http.Response.make(502, b"no gateway")
-        return self._next(flow, exchange) if exchange and flow.response is None else None
+        if exchange is None or flow.response is not None or self._is_aimed_at_once(flow, exchange):
+            return None
+        return self._next(flow, exchange)
+
+    def _is_aimed_at_once(self, flow: http.HTTPFlow, exchange: Exchange) -> bool:
+        """The first try, where nothing can have to be waited for: what needs no task shall have none."""
+        if exchange.attempts or exchange.address.operation == "count_tokens" or self._chooser.has_queues(exchange):
+            return False
+        if any(_type_of(each).fetch_token for each in exchange.candidates):
+            return False
+        candidate = self._chooser.next(exchange)
+        return candidate is not None and self._is_aimed(flow, exchange, self._begun(exchange, candidate, 0.0))
 
     async def _next(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         while flow.response is None:
@@ -89,32 +100,37 @@ class Outbound:
                 await _count(flow, exchange, candidate)
             elif candidate is None:
                 _give_up(flow, exchange, self._chooser.retry_after_s(exchange))
-            elif await self._aimed(flow, exchange, candidate, queued_s):
-                return
+            else:
+                attempt = self._begun(exchange, candidate, queued_s)
+                if await _has_credential(attempt) and self._is_aimed(flow, exchange, attempt):
+                    return
 
-    async def _aimed(self, flow: http.HTTPFlow, exchange: Exchange, candidate: Candidate, queued_s: float) -> bool:
-        """False when this channel cannot say what the client asks; the attempt holds why."""
-        kind = channel_types()[candidate.channel.type]
+    def _begun(self, exchange: Exchange, candidate: Candidate, queued_s: float) -> Attempt:
+        kind = _type_of(candidate)
         protocol, converted = spoken(kind, exchange.address.protocol)
         if exchange.address.operation == "embeddings":
             converted = protocol is not exchange.address.protocol  # vendors have no dialects of them
         else:
             dialect = dialect_of(candidate.channel, kind, candidate.model)
             converted = converted or exchange.json_array or not self._may_pass(exchange, dialect)
-        attempt = Attempt(candidate, protocol, None, time.time(), converted, queued_s=queued_s)
+        credential = self._internal.token if kind.internal else candidate.credential
+        attempt = Attempt(candidate, protocol, credential, time.time(), converted, queued_s=queued_s)
         exchange.attempts.append(attempt)
+        return attempt
+
+    def _is_aimed(self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt) -> bool:
+        """False when this channel cannot say what the client asks; the attempt holds why."""
+        kind = _type_of(attempt.candidate)
         try:
-            attempt.credential = await self._credential(candidate, kind)
             if attempt.converted:
                 _convert(exchange, attempt, kind, self._memory)
             else:
                 self._rename(exchange, attempt, kind)
             self._send(flow, exchange, attempt, kind)
         except ProtocolError as error:
-            attempt.failure = Failure(FailureKind.INVALID_REQUEST, str(error), param=error.path or None)
+            _fail(attempt, Failure(FailureKind.INVALID_REQUEST, str(error), param=error.path or None))
         except OSError as error:
-            attempt.failure = Failure(FailureKind.AUTHENTICATION, str(error), status=401)
-        attempt.ended_s = time.time() if attempt.failure else None
+            _fail(attempt, _without_credential(error))
         return attempt.failure is None
 
     def _may_pass(self, exchange: Exchange, dialect: Dialect) -> bool:
@@ -137,13 +153,6 @@ class Outbound:
         attempt.request_body = _asking_usage(body, exchange, attempt, kind)
         attempt.hides_usage = attempt.request_body is not body
 
-    async def _credential(self, candidate: Candidate, kind: ChannelType) -> SecretStr | None:
-        if kind.internal:
-            return self._internal.token
-        if kind.fetch_token:
-            return await asyncio.to_thread(kind.fetch_token, candidate.channel)
-        return candidate.credential
-
     def _send(self, flow: http.HTTPFlow, exchange: Exchange, attempt: Attempt, kind: ChannelType) -> None:
         """Aims the try. ProtocolError when the channel type finds that it cannot ask this."""
         channel, address = attempt.candidate.channel, exchange.address
@@ -165,7 +174,7 @@ class Outbound:
             secret_headers = _override(exchange, attempt, request, secret_headers)
         if kind.sign:
             secret_headers |= kind.sign(_outgoing(exchange, attempt, request, url), channel).secret_headers
-        _retarget(request, _target(url), attempt.request_body)
+        _retarget(request, _target(url), attempt.request_body, restated=bool(kind.adapt) or has_overrides(channel))
         retry = exchange.config.retry
         failover.aim(
             flow,
@@ -194,6 +203,29 @@ def _override(
         if step.outcome == "failed":
             logger.warning("%s: override %r was left out: %s", exchange.id, step.label, step.detail)
     return dict(changed.secret_headers)
+
+
+def _type_of(candidate: Candidate) -> ChannelType:
+    return channel_types()[candidate.channel.type]
+
+
+async def _has_credential(attempt: Attempt) -> bool:
+    """Gets one where the channel's type makes it; False when it cannot be had, and the attempt holds why."""
+    kind = _type_of(attempt.candidate)
+    if kind.fetch_token and not kind.internal:
+        try:
+            attempt.credential = await asyncio.to_thread(kind.fetch_token, attempt.candidate.channel)
+        except OSError as error:
+            _fail(attempt, _without_credential(error))
+    return attempt.failure is None
+
+
+def _without_credential(error: OSError) -> Failure:
+    return Failure(FailureKind.AUTHENTICATION, str(error), status=401)
+
+
+def _fail(attempt: Attempt, failure: Failure) -> None:
+    attempt.failure, attempt.ended_s = failure, time.time()
 
 
 async def _has_left(flow: http.HTTPFlow, wait_s: float) -> bool:
@@ -298,10 +330,16 @@ def _headers(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> http.He
         fields: Fields = ((b"user-agent", _USER_AGENT), (b"accept", accept), *own)
     else:
         fields = without(exchange.client_headers, _not_forwarded(trace.thread_header, trace.trace_header), _OWN_PREFIX)
-    stated = {name.lower() for name, _ in fields} if kind.headers else ()
-    added = ((name.encode(), value.encode()) for name, value in kind.headers.items())
-    unstated = (field for field in added if field[0].lower() not in stated)
+    own_fields = _fields_of(kind.name)
+    stated = {name.lower() for name, _ in fields} if own_fields else ()
+    unstated = [field for field in own_fields if field[0].lower() not in stated]
     return IndexedHeaders.of((*fields, *_OUR_FIELDS, *unstated))
+
+
+@cache
+def _fields_of(type_name: str) -> Fields:
+    """What each request to this type of channel states."""
+    return tuple((name.encode(), value.encode()) for name, value in channel_types()[type_name].headers.items())
 
 
 def _is_own_vendors(exchange: Exchange, attempt: Attempt, kind: ChannelType) -> bool:
@@ -346,13 +384,17 @@ def _target(url: str) -> _Target:
     return _Target(parts.scheme.encode(), host, port, path.encode(), host_field.encode())
 
 
-def _retarget(request: http.Request, target: _Target, body: bytes) -> None:
-    """Past the properties of a Request: with each that is set they look through all headers again."""
+def _retarget(request: http.Request, target: _Target, body: bytes, *, restated: bool) -> None:
+    """Past the properties of a Request: with each that is set they look through all headers again.
+
+    `restated`: somebody else may have stated host and length, too.
+    """
     data = request.data
     data.method, data.content, data.authority = b"POST", body, b""
     data.scheme, data.host, data.port, data.path = target.scheme, target.host, target.port, target.path
-    stated = ((b"host", target.host_field), (b"content-length", b"%d" % len(body)))
-    data.headers.fields = (*without(data.headers.fields, (b"host", b"content-length")), *stated)
+    fields = data.headers.fields
+    others = without(fields, (b"host", b"content-length")) if restated else fields
+    data.headers.fields = (*others, (b"host", target.host_field), (b"content-length", b"%d" % len(body)))
 
 
 def _base_url(channel: Channel, kind: ChannelType) -> str:
@@ -369,7 +411,7 @@ def _limit(first_event_timeout_s: float, exchange: Exchange) -> float:
     if exchange.stream:
         return min(first_event_timeout_s or math.inf, most_s)
     tried = {each.candidate.channel.name for each in exchange.attempts}
-    alone = all(each.channel.name in tried for each in exchange.candidates)
+    alone = tried.issuperset([each.channel.name for each in exchange.candidates])
     return most_s if alone or not first_event_timeout_s else min(first_event_timeout_s * _WHOLE_PATIENCE, most_s)
 
 

@@ -10,9 +10,8 @@ import logging
 import math
 import re
 from collections.abc import Awaitable
-from dataclasses import dataclass, fields, replace
-from typing import Protocol, Self
-from weakref import WeakKeyDictionary
+from dataclasses import fields, replace
+from typing import NamedTuple, Protocol, Self
 
 from mitmproxy import ctx, flowfilter, http
 from mitmproxy.hooks import UpdateHook
@@ -45,23 +44,25 @@ class Chooser(Protocol):
     def request(self, flow: http.HTTPFlow) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+_SEEN = "axonhub_seen"
+"""An attribute of the flow: what was seen of its request. mitmproxy neither copies nor saves it."""
+
+
+class Seen(NamedTuple):
     """A request as it was at some moment."""
 
     content: bytes | None
-    path: str
+    path: bytes
     fields: Fields
 
     @classmethod
     def of(cls, request: http.Request) -> Self:
-        return cls(request.raw_content, request.path, request.headers.fields)
+        data = request.data
+        return cls(data.content, data.path, data.headers.fields)
 
     def shows(self, request: http.Request) -> bool:
         """Is the request still like this?"""
-        return (
-            self.content == request.raw_content and self.fields == request.headers.fields and self.path == request.path
-        )
+        return self == Seen.of(request)
 
 
 class Pausing:
@@ -69,8 +70,7 @@ class Pausing:
 
     def __init__(self, reader: Reader, chooser: Chooser) -> None:
         self._reader, self._chooser = reader, chooser
-        self._seen: WeakKeyDictionary[http.HTTPFlow, Seen] = WeakKeyDictionary()
-        self._presenting = Presenting(self._seen)
+        self._presenting = Presenting()
 
     def running(self) -> None:
         """Behind mitmproxy's own addons, one of which does the pausing."""
@@ -82,11 +82,12 @@ class Pausing:
 
     def request(self, flow: http.HTTPFlow) -> None:
         if exchange_of(flow) and flow.response is None:
-            self._seen[flow] = Seen.of(flow.request)
+            vars(flow)[_SEEN] = Seen.of(flow.request)
 
     def attempt(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Before the first try."""
-        exchange, seen = exchange_of(flow), self._seen.pop(flow, None)
+        exchange = exchange_of(flow)
+        seen: Seen | None = vars(flow).pop(_SEEN, None)
         if exchange and seen and flow.response is None and not seen.shows(flow.request):
             return self._take(flow, exchange, seen)
         return None
@@ -144,16 +145,14 @@ class Presenting:
 
     name = "axonhub_presenting"
 
-    def __init__(self, seen: WeakKeyDictionary[http.HTTPFlow, Seen]) -> None:
-        self._seen = seen
-
     def response(self, flow: http.HTTPFlow) -> None:
         watch(flow)
 
     def request(self, flow: http.HTTPFlow) -> None:
         watch(flow)
         exchange = exchange_of(flow)
-        if not (flow.intercepted and exchange and flow in self._seen) or not self._seen[flow].shows(flow.request):
+        seen: Seen | None = vars(flow).get(_SEEN)
+        if not (flow.intercepted and exchange and seen and seen.shows(flow.request)):
             return
         try:
             text = editable(exchange.body)
@@ -161,7 +160,7 @@ class Presenting:
             return
         flow.request.headers.pop("content-encoding", None)
         flow.request.content = text.encode()
-        self._seen[flow] = Seen.of(flow.request)
+        vars(flow)[_SEEN] = Seen.of(flow.request)
 
 
 class Holding:

@@ -73,6 +73,11 @@ class ProviderQuotas:
     def __init__(self) -> None:
         self._told: OrderedDict[tuple[str, str], tuple[ProviderQuota, float]] = OrderedDict()
 
+    @property
+    def told(self) -> bool:
+        """Is anything known of any account?"""
+        return bool(self._told)
+
     def tell(self, channel: str, digest: str, quota: ProviderQuota, now_s: float) -> None:
         self._told[channel, digest] = (quota, now_s)
         self._told.move_to_end((channel, digest))

@@ -9,7 +9,7 @@ and which fall the same way for all requests of a trace. To score one takes long
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 from math import log
@@ -28,7 +28,7 @@ from axonhub.addons.exchange import Candidate, Exchange, Pin, Score
 from axonhub.addons.health import Breaker, Health, Vitals
 from axonhub.addons.provider_quota import QuotaState
 from axonhub.addons.remapping import allows
-from axonhub.addons.strategies import Facts
+from axonhub.addons.strategies import Facts, Scoring
 from axonhub.addons.strategies.limits import usage
 from axonhub.addons.strategies.registry import DEFAULT, STRATEGIES, draws_lots
 
@@ -111,11 +111,14 @@ def ranked(exchange: Exchange, home: str, health: Health, now_s: float) -> list[
     if not fitting:
         raise _nothing_fits(exchange)
     found: list[Candidate] = []
+    strategy = STRATEGIES.get(strategy_of(exchange), STRATEGIES[DEFAULT])
     for some in _batches(fitting, exchange, home):
-        found += [_scored(exchange, _facing(exchange, each.channel), each.model, home, health, now_s) for each in some]
+        found += [_scored(exchange, each, strategy, home, health, now_s) for each in some]
         if not all(each.deferred for each in found):
             break
-    return sorted(found, key=lambda each: (each.deferred, each.channel.priority, -each.total))
+    if len(found) > 1:
+        found.sort(key=lambda each: (each.deferred, each.channel.priority, -each.total))
+    return found
 
 
 def _facing(exchange: Exchange, channel: Channel) -> Channel:
@@ -172,15 +175,17 @@ def obstacle(channel: Channel, profile: Profile | None, stream: bool) -> str:
     return ""
 
 
-def _scored(exchange: Exchange, channel: Channel, model: str, home: str, health: Health, now_s: float) -> Candidate:
-    vitals = vitals_of(exchange, channel, model, health, now_s)
+def _scored(
+    exchange: Exchange, serving: Serving, strategy: Sequence[Scoring], home: str, health: Health, now_s: float
+) -> Candidate:
+    channel = _facing(exchange, serving.channel)
+    vitals = vitals_of(exchange, channel, serving.model, health, now_s)
     facts = Facts(channel, vitals, home, seed_of(exchange), exchange.stream)
-    strategy = STRATEGIES.get(strategy_of(exchange), STRATEGIES[DEFAULT])
-    scores = tuple(score(facts) for score in strategy)
+    scores = [score(facts) for score in strategy]
     reason = deferral(channel, vitals)
     if reason:
-        scores += (Score("last", 0.0, reason),)
-    return Candidate(channel, model, scores, bool(reason))
+        scores.append(Score("last", 0.0, reason))
+    return Candidate(channel, serving.model, tuple(scores), bool(reason))
 
 
 def deferral(channel: Channel, vitals: Vitals) -> str:
@@ -198,12 +203,14 @@ def deferral(channel: Channel, vitals: Vitals) -> str:
 def vitals_of(exchange: Exchange, channel: Channel, model: str, health: Health, now_s: float) -> Vitals:
     """A channel cools as long as each of its credentials does."""
     vitals = health.vitals(channel.name, model, now_s)
+    if not health.knows_credentials:
+        return vitals
     digests = _digests(exchange, channel)
     cooling = min(health.credential_cooling_s(channel.name, each, now_s) for each in digests)
     quota = health.quotas.least_used(channel.name, digests, now_s)
     if not (cooling or quota.windows):
         return vitals
-    return replace(vitals, cooling_s=max(vitals.cooling_s, cooling), quota=quota)
+    return vitals._replace(cooling_s=max(vitals.cooling_s, cooling), quota=quota)
 
 
 def credentials_of(exchange: Exchange, channel: Channel) -> list[SecretStr | None]:

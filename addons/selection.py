@@ -68,11 +68,15 @@ class Selection:
         except GatewayError as error:
             refuse(flow, exchange, error)
 
+    def has_queues(self, exchange: Exchange) -> bool:
+        """May `room` take time?"""
+        return any(map(_has_queue, exchange.candidates))
+
     async def room(self, exchange: Exchange, left: Callable[[], asyncio.Event]) -> float:
         """Waits where the channel that comes next is full and has a queue, unless the client leaves. Seconds."""
         began_s = self._clock()
         self._settle(exchange, began_s)
-        choice = self._choice(exchange, began_s) if any(map(_has_queue, exchange.candidates)) else None
+        choice = self._choice(exchange, began_s) if self.has_queues(exchange) else None
         if choice is None or not _has_queue(choice) or exchange.address.operation == _COUNTING:
             return 0.0
         name, limit = choice.channel.name, choice.channel.settings.rate_limit
@@ -141,23 +145,23 @@ class Selection:
             return None
         used, usable = _used(exchange, attempt.candidate), self._usable(exchange, attempt.candidate.channel, now_s)
         fresh = [each for each in usable if digest_of(each) not in used]
-        return self._armed(exchange, attempt.candidate, fresh, now_s) if fresh else None
+        return self._armed(attempt.candidate, fresh, now_s) if fresh else None
 
     def _other_channel(self, exchange: Exchange, now_s: float) -> Candidate | None:
         tried = {each.candidate.channel.name for each in exchange.attempts}
         if len(tried) > exchange.config.retry.max_channel_retries:
             return None
         untried = [
-            each
+            (each, usable)
             for each in exchange.candidates
-            if each.channel.name not in tried and self._usable(exchange, each.channel, now_s)
+            if each.channel.name not in tried and (usable := self._usable(exchange, each.channel, now_s))
         ]
         if not untried:
             return None
-        best = untried[0]
+        best, credentials = untried[0]
         if len(untried) > 1:
-            best = min(untried, key=lambda each: self._is_deferred(exchange, each, now_s))
-        return self._armed(exchange, best, self._usable(exchange, best.channel, now_s), now_s)
+            best, credentials = min(untried, key=lambda each: self._is_deferred(exchange, each[0], now_s))
+        return self._armed(best, credentials, now_s)
 
     def _once_more(self, exchange: Exchange, now_s: float) -> Candidate | None:
         """The best that was tried, when it may do better the next time and need not be waited for long."""
@@ -189,7 +193,7 @@ class Selection:
                 usable = self._usable(exchange, candidate.channel, now_s)
                 usable = [each for each in usable if digest_of(each) not in refused]
                 if usable:
-                    yield self._armed(exchange, candidate, usable, now_s)
+                    yield self._armed(candidate, usable, now_s)
 
     def _wait_s(self, exchange: Exchange, candidate: Candidate, now_s: float) -> float:
         """What is left of the wait that the provider asked for; our own guess at one makes nobody wait."""
@@ -198,14 +202,12 @@ class Selection:
         told = failure is not None and failure.retry_after_s is not None
         return cooling if told or cooling > SHORT_WAIT_S else 0.0
 
-    def _armed(
-        self, exchange: Exchange, candidate: Candidate, credentials: list[SecretStr | None], now_s: float
-    ) -> Candidate:
+    def _armed(self, candidate: Candidate, credentials: list[SecretStr | None], now_s: float) -> Candidate:
         """With the first of the credentials, of which there is at least one, that need not be left alone."""
         name, best = candidate.channel.name, credentials[0]
         if len(credentials) > 1:
             best = min(credentials, key=lambda each: self._restlessness(name, digest_of(each), now_s))
-        return replace(candidate, credential=best, wait_s=0.0)
+        return Candidate(candidate.channel, candidate.model, candidate.scores, candidate.deferred, best)
 
     def _restlessness(self, channel: str, digest: str, now_s: float) -> tuple[float, bool]:
         """Of a credential: the least is taken."""
@@ -243,6 +245,8 @@ class Selection:
 
     def _in_use(self, exchange: Exchange, candidates: list[Candidate], now_s: float) -> list[Candidate]:
         """NoChannel when none is left."""
+        if self.disabling.idle and not exchange.pin:
+            return candidates
         left = [each for each in candidates if self._usable(exchange, each.channel, now_s)]
         if not left:
             reasons = "; ".join(

@@ -9,7 +9,6 @@ from mitmproxy import http
 from axonhub.addons import embeddings
 from axonhub.addons.answers import JSON, failure_answer, json_answer
 from axonhub.addons.channels.dialects import dialect_of
-from axonhub.addons.channels.kinds import ChannelType
 from axonhub.addons.channels.registry import channel_types
 from axonhub.addons.decoding import decoded
 from axonhub.addons.errors import GatewayError
@@ -27,9 +26,11 @@ from axonhub.addons.replies import (
 )
 from axonhub.addons.retrying import told_wait_s
 from axonhub.transformers.beginnings import EMPTY, is_empty
+from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.hub.failures import Failure, FailureKind
 from axonhub.transformers.hub.fold import fold, unfold
 from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import ProtocolError
 from axonhub.transformers.sse import SseDecoder
@@ -45,25 +46,26 @@ def whole_answer(exchange: Exchange, attempt: Attempt, response: http.Response) 
     content = attempt.response_body
     if response.status_code >= 400 or response.status_code < 200:
         return patient(attempt.protocol.read_failure(response.status_code, content), response.headers)
-    kind = channel_types()[attempt.candidate.channel.type]
     passes = not (attempt.converted or attempt.hides_usage) and exchange.stream == is_event_stream(response)
     try:
         if exchange.address.operation == "count_tokens":
             return _counted(exchange, attempt, response, content)
         if exchange.address.operation == "embeddings":
             return _embedded(exchange, attempt, response, content)
-        answer = _read(exchange, attempt, kind, response, content)
+        answer = _read(attempt, response, content, passes)
     except ProtocolError as error:
         if passes and (exchange.stream or _is_object(content)):
             return _untouched(exchange, attempt, response, content)  # only our count misses it
         return Failure(FailureKind.SERVER, f"The provider's answer is not readable: {error}"[:2000])
     if isinstance(answer, Failure):
         return answer
+    if isinstance(answer, Usage):
+        _told(exchange, attempt, answer)
+        return _untouched(exchange, attempt, response, content)
     if attempt.candidate.channel.settings.empty_response_detection and is_empty(answer):
         return EMPTY
     attempt.answer = answer
-    exchange.usage = answer.usage
-    exchange.first_byte_s = attempt.first_event_s = time.time()
+    _told(exchange, attempt, answer.usage)
     if passes:
         return _untouched(exchange, attempt, response, content)
     exchange.losses = (*attempt.losses, *unheard(answer, exchange.address.protocol))
@@ -86,21 +88,28 @@ def patient(failure: Failure, headers: http.Headers) -> Failure:
     return failure if wait_s is None else replace(failure, retry_after_s=wait_s)
 
 
-def _read(
-    exchange: Exchange, attempt: Attempt, kind: ChannelType, response: http.Response, content: bytes
-) -> Response | Failure:
+def _read(attempt: Attempt, response: http.Response, content: bytes, passes: bool) -> Response | Usage | Failure:
+    """Of an answer that passes, and plainly is one, the usage is all that anybody wants. ProtocolError."""
     if is_event_stream(response):
-        decoder, reader = (
-            SseDecoder(),
-            attempt.protocol.stream_reader(
-                dialect_of(attempt.candidate.channel, kind, attempt.candidate.model), attempt.undo
-            ),
-        )
+        decoder, reader = SseDecoder(), attempt.protocol.stream_reader(_dialect(attempt), attempt.undo)
         sse_events = [*decoder.feed(content), *decoder.flush()]
         return fold([*(event for each in sse_events for event in reader.read(each)), *reader.finish()])
-    return attempt.protocol.read_response(
-        _object(content), dialect_of(attempt.candidate.channel, kind, attempt.candidate.model), attempt.undo
-    )
+    document, must_show = _object(content), attempt.candidate.channel.settings.empty_response_detection
+    usage = attempt.protocol.skim_response(document) if passes and not must_show else None
+    if usage is not None:
+        return usage
+    return attempt.protocol.read_response(document, _dialect(attempt), attempt.undo)
+
+
+def _dialect(attempt: Attempt) -> Dialect:
+    channel = attempt.candidate.channel
+    return dialect_of(channel, channel_types()[channel.type], attempt.candidate.model)
+
+
+def _told(exchange: Exchange, attempt: Attempt, usage: Usage) -> None:
+    """An answer is there."""
+    exchange.usage = usage
+    exchange.first_byte_s = attempt.first_event_s = time.time()
 
 
 def refused(exchange: Exchange, attempt: Attempt, failure: Failure, response: http.Response | None) -> http.Response:
@@ -153,9 +162,8 @@ def _json(exchange: Exchange, attempt: Attempt, response: http.Response, body: J
 def _shown(response: http.Response, content: bytes, fields: Fields) -> http.Response:
     """The provider's answer made ours in its place: to make a new one takes as long as to read the whole answer."""
     response.headers = IndexedHeaders.of((*fields, (b"content-length", b"%d" % len(content))))
-    response.http_version = "HTTP/1.1"
-    response.trailers = None
-    response.data.content = content
+    data = response.data
+    data.http_version, data.trailers, data.content = b"HTTP/1.1", None, content
     return response
 
 

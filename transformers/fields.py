@@ -137,6 +137,10 @@ def as_objects(value: Json) -> list[JsonObject]:
 
 def as_count(value: Json) -> int | None:
     """A number of tokens: fractions cut, never negative."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if value is None:
         return None
-    return min(max(0, int(value)), LARGEST_INTEGER)
+    if type(value) is not int:  # a bool is none
+        if not isinstance(value, float) or not math.isfinite(value):
+            return None
+        value = int(value)
+    return value if 0 <= value <= LARGEST_INTEGER else min(max(0, value), LARGEST_INTEGER)

@@ -235,6 +235,10 @@ class WireProtocol(Contract):
         """A Failure when a 200 carries an error."""
         ...
 
+    def skim_response(self, body: JsonObject) -> Usage | None:
+        """The usage that `read_response` finds in an answer that it is sure to take; cheap. None: it must read it."""
+        ...
+
     def write_response(self, response: Response, reply: Reply) -> JsonObject: ...
 
     def read_failure(self, status: int, body: bytes) -> Failure:

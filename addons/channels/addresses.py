@@ -22,6 +22,7 @@ def upstream_url(base_url: str, endpoint: Endpoint, base_path: str = "") -> str:
     return with_query(f"{root}{version}/{endpoint.path.lstrip('/')}", endpoint.query)
 
 
+@lru_cache(maxsize=1024)
 def with_query(url: str, query: str) -> str:
     """The URL with these query members too, none twice."""
     address, _, own = url.partition("?")

@@ -1,15 +1,14 @@
 """Load-balancing strategies: pure functions that score the channels fit for an exchange."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from axonhub.addons.config import Channel
 from axonhub.addons.exchange import Score
 from axonhub.addons.health import Vitals
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a score may rest on."""
 
     channel: Channel

@@ -5,6 +5,7 @@ from axonhub.addons.health import RECENT_S
 from axonhub.addons.strategies import Facts
 
 FULL_POINTS = 200.0
+_NOTHING_LOST = Score("errors", FULL_POINTS)
 _EACH_FAILURE = 50.0
 _RECENT_FAILURE = 100.0
 _MOSTLY_FAILING = 50.0
@@ -18,5 +19,7 @@ def errors(facts: Facts) -> Score:
     lost = fresh * (_RECENT_FAILURE + _EACH_FAILURE * vitals.failures)
     if vitals.recent >= _ENOUGH and vitals.recent_successes * 2 < vitals.recent:
         lost += _MOSTLY_FAILING
+    if not lost:
+        return _NOTHING_LOST
     reason = f"{vitals.failures} failures in a row, {vitals.recent_successes} of {vitals.recent} went well lately"
-    return Score("errors", max(0.0, FULL_POINTS - lost), reason if lost else "")
+    return Score("errors", max(0.0, FULL_POINTS - lost), reason)

@@ -7,6 +7,7 @@ from axonhub.addons.exchange import Score
 from axonhub.addons.strategies import Facts
 
 FULL_POINTS = 80.0
+_NOT_MEASURED = Score("latency", FULL_POINTS, "not measured yet")
 _SLOW_S = 3.0
 """No points for such a wait."""
 _SLOWEST, _FASTEST = 5.0, 100.0
@@ -18,7 +19,7 @@ def latency(facts: Facts) -> Score:
     vitals = facts.vitals
     wait_s = vitals.first_event_s if facts.stream else vitals.duration_s
     if wait_s is None:
-        return Score("latency", FULL_POINTS, "not measured yet")
+        return _NOT_MEASURED
     share = _clamped(1.0 - wait_s / _SLOW_S)
     reason = f"{wait_s:.2f} s to the {'first event' if facts.stream else 'answer'}"
     if facts.stream:

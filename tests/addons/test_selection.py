@@ -11,7 +11,8 @@ from axonhub.addons.config import ApiKey, Channel, Config, Mapping, Profile, Ret
 from axonhub.addons.errors import NoChannel, UnknownModel
 from axonhub.addons.exchange import Attempt, Exchange, TraceIds, open_exchange
 from axonhub.addons.health import Health
-from axonhub.addons.ranking import ranked
+from axonhub.addons.provider_quota import ProviderQuota, Window
+from axonhub.addons.ranking import digest_of, ranked
 from axonhub.addons.remapping import allows, wanted_model
 from axonhub.addons.routes import claim
 from axonhub.addons.selection import Selection
@@ -57,6 +58,18 @@ def test_home_of_the_trace_wins_within_its_group_only():
     assert "a" == names(asked, home="a")[0]
     assert "b" == names(asked, home="b")[0]
     assert "c" == names(asked, home="c")[-1]
+
+
+def test_channel_whose_only_credential_rests_or_is_used_up_comes_last():
+    first = channel("a", api_keys=("one",), weight=100)
+    asked = exchange(first, channel("b", api_keys=("two",), weight=1), trace=TraceIds("t"))
+    digest = digest_of(first.api_keys[0])
+    fresh, resting, used_up = Health(), Health(), Health()
+    resting.cool_credential("a", digest, 20.0, NOW)
+    used_up.quotas.tell("a", digest, ProviderQuota((Window("5h", 1.0),)), NOW)
+
+    orders = [[each.channel.name for each in ranked(asked, "a", health, NOW)] for health in (fresh, resting, used_up)]
+    assert [["a", "b"], ["b", "a"], ["b", "a"]] == orders
 
 
 def test_one_trace_always_gets_the_same_order():

@@ -55,6 +55,32 @@ def from_chat(message, finish="stop", usage=None):
     return body
 
 
+TEXT = {"type": "text", "text": "Hello."}
+CALL = {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {"path": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("members", "plain"),
+    [
+        ({"content": [TEXT, {"type": "thinking", "thinking": "Hm.", "signature": "s"}, CALL]}, True),
+        ({"content": []}, True),
+        ({"content": [TEXT | {"citations": None, "odd": 1}, CALL | {"caller": {"type": "x"}}]}, True),
+        ({"content": [TEXT | {"cache_control": 1}]}, False),
+        ({"content": [TEXT | {"text": None}]}, False),
+        ({"content": [CALL | {"name": 1}]}, False),
+        ({"content": [TEXT, "text"]}, False),
+        ({"content": [TEXT, {"type": "image"}]}, False),
+        ({"content": "text"}, False),
+        ({"content": [TEXT], "type": "error"}, False),
+        ({"content": [TEXT], "error": {"message": "x"}}, False),
+    ],
+)
+def test_usage_of_a_plain_answer_is_told_without_reading_it(members, plain):
+    answer = {"type": "message", "usage": {"input_tokens": 3, "output_tokens": 4}} | members
+
+    assert PROTOCOL.skim_response(answer) == (Usage(fresh_tokens=3, output_tokens=4) if plain else None)
+
+
 def called(arguments):
     return {
         "role": "assistant",

@@ -77,6 +77,19 @@ def read_stream(name: str, stream: bytes) -> list[Event]:
 
 @each_protocol
 @given(st.data())
+@searching(200)
+def test_what_is_skimmed_of_an_answer_is_what_is_read(name: str, data: st.DataObject):
+    body = data.draw(mutated(json.loads(json.dumps(body_of(name, EVERYTHING))), most=2))
+    assert isinstance(body, dict)
+    usage = discovered()[name].skim_response(body)
+    if usage is not None:
+        told = discovered()[name].read_response(body, DIALECTS[name], Undo())
+        assert isinstance(told, Response)
+        assert told.usage == usage
+
+
+@each_protocol
+@given(st.data())
 @searching(60)
 def test_almost_right_requests(name: str, data: st.DataObject):
     body = data.draw(mutated(data.draw(st.sampled_from([asked.CLIENTS[name](), REQUESTS[name]]))))

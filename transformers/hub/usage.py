@@ -32,7 +32,7 @@ class Usage:
     @property
     def known(self) -> bool:
         """Did the provider tell anything at all?"""
-        return self != _UNKNOWN
+        return self != _UNTOLD
 
     def updated(self, later: "Usage") -> "Usage":
         """This usage with every figure that `later` tells; streams tell cumulative figures in pieces.
@@ -45,4 +45,4 @@ class Usage:
         return Usage(**{name: getattr(self, name) if value is None else value for name, value in told.items()})
 
 
-_UNKNOWN = Usage()
+_UNTOLD = Usage()

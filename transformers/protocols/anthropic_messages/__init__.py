@@ -16,6 +16,7 @@ from axonhub.transformers.hub.events import Event
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import (
     Endpoint,
@@ -78,6 +79,9 @@ class AnthropicMessages:
 
     def read_response(self, body: JsonObject, dialect: Dialect, undo: Undo) -> Response | Failure:
         return responses.read_response(body, dialect.signature_origin, undo)
+
+    def skim_response(self, body: JsonObject) -> Usage | None:
+        return responses.skim_response(body)
 
     def write_response(self, response: Response, reply: Reply) -> JsonObject:
         return responses.write_response(response, reply)

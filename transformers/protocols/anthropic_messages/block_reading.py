@@ -71,8 +71,8 @@ def read_blocks(source: JsonObject, key: str, path: str, reading: Reading) -> tu
     if not isinstance(value, list):
         raise Unreadable("must be a string or a list of blocks", place)
     reading.waiting = None
-    parts = (read_block(block, f"{place}[{index}]", reading) for index, block in enumerate(value))
-    return tuple(part for part in parts if part is not None)
+    parts = [read_block(block, f"{place}[{index}]", reading) for index, block in enumerate(value)]
+    return tuple([part for part in parts if part is not None])
 
 
 def read_block(block: Json, path: str, reading: Reading) -> _Part | None:

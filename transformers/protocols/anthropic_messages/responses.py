@@ -1,5 +1,6 @@
 """Whole answers: a provider's body → Response, Response → a client's body."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from axonhub.transformers.fields import as_text, wrong_type
@@ -7,7 +8,8 @@ from axonhub.transformers.hub.events import Stop
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.parts import Part, Refusal, Text, Thinking, ToolCall
 from axonhub.transformers.hub.responses import Response, StopReason
-from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.hub.usage import Usage
+from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Reply, Undo
 from axonhub.transformers.protocols.anthropic_messages.block_reading import Reading, read_blocks
 from axonhub.transformers.protocols.anthropic_messages.block_writing import answer_blocks
@@ -26,9 +28,10 @@ def read_response(body: JsonObject, origin: str, undo: Undo) -> Response | Failu
     if not isinstance(body.get("content"), list):
         raise wrong_type(body.get("content"), list, "content")
     parts = read_blocks(body, "content", "", Reading(undo, origin))
-    called = any(isinstance(part, ToolCall) for part in parts)
-    stop = read_stop(body) or Stop(StopReason.TOOL if called else StopReason.END)
-    unknown = {key: body[key] for key in body if key not in _KNOWN and body[key] is not None}
+    stop = read_stop(body) or _untold_stop(parts)
+    unknown = (
+        {} if body.keys() <= _KNOWN else {key: body[key] for key in body if key not in _KNOWN and body[key] is not None}
+    )
     return Response(
         parts=parts,
         stop=stop.reason,
@@ -40,6 +43,34 @@ def read_response(body: JsonObject, origin: str, undo: Undo) -> Response | Failu
         stop_word=stop.word,
         extensions={NAME: unknown} if unknown else {},
     )
+
+
+def skim_response(body: JsonObject) -> Usage | None:
+    """See `WireProtocol`."""
+    blocks = body.get("content")
+    if body.get("type") != "message" or "error" in body or not isinstance(blocks, list):
+        return None
+    return read_usage(body.get("usage")) if all(map(_is_plain, blocks)) else None
+
+
+def _is_plain(block: Json) -> bool:
+    """Is it one of the three that nearly all answers consist of, with nothing that its reader might refuse?"""
+    if not isinstance(block, dict) or "cache_control" in block:
+        return False
+    match block:
+        case (
+            {"type": "text", "text": str()}
+            | {"type": "thinking", "thinking": str(), "signature": str()}
+            | {"type": "tool_use", "id": str(), "name": str(), "input": dict()}
+        ):
+            return True
+        case _:
+            return False
+
+
+def _untold_stop(parts: Iterable[Part]) -> Stop:
+    called = any(isinstance(part, ToolCall) for part in parts)
+    return Stop(StopReason.TOOL if called else StopReason.END)
 
 
 def write_response(response: Response, reply: Reply) -> JsonObject:

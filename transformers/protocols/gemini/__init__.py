@@ -14,6 +14,7 @@ from axonhub.transformers.hub.events import Event
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.hub.requests import Request
 from axonhub.transformers.hub.responses import Response
+from axonhub.transformers.hub.usage import Usage
 from axonhub.transformers.json_types import JsonObject
 from axonhub.transformers.protocol import Endpoint, Operation, Reply, StreamReader, StreamWriter, Told, Undo, Written
 from axonhub.transformers.protocols.gemini import (
@@ -66,6 +67,9 @@ class _Gemini:
 
     def read_response(self, body: JsonObject, dialect: Dialect, undo: Undo) -> Response | Failure:
         return responses.read_response(body, dialect, undo)
+
+    def skim_response(self, body: JsonObject) -> Usage | None:
+        return None
 
     def write_response(self, response: Response, reply: Reply) -> JsonObject:
         return responses.write_response(response, reply)
