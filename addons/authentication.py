@@ -43,7 +43,8 @@ class Authentication:
         in_query = _take_query_keys(flow.request)
         if exchange is None or flow.response:
             return
-        keys += in_query if takes_key_in_query(exchange.path) else []
+        if in_query and takes_key_in_query(exchange.path):
+            keys += in_query
         try:
             if pin:
                 self._take_pin(exchange, pin, flow.client_conn.peername[0])
@@ -98,12 +99,14 @@ class Authentication:
 
     def _authenticated(self, keys: list[str]) -> ApiKey:
         """The owner of the first valid key. Unauthenticated, or Forbidden when every known key is disabled."""
-        owners = [owner for key in keys if (owner := self._settings.owner(key))]
-        for owner in owners:
-            if owner.status == "enabled":
+        disabled: ApiKey | None = None
+        for key in keys:
+            owner = self._settings.owner(key)
+            if owner and owner.status == "enabled":
                 return owner
-        if owners:
-            raise Forbidden(f"The API key {owners[0].name!r} is {owners[0].status}.")
+            disabled = disabled or owner
+        if disabled:
+            raise Forbidden(f"The API key {disabled.name!r} is {disabled.status}.")
         if keys:
             raise Unauthenticated("The API key is not valid here.")
         raise Unauthenticated("An API key is needed: Authorization: Bearer, x-api-key or x-goog-api-key.")
@@ -120,8 +123,8 @@ def _take_header_keys(request: http.Request) -> list[str]:
 
 
 def _take_query_keys(request: http.Request) -> list[str]:
-    path = request.data.path
-    if b"key" not in path and b"%" not in path:
+    path = request.path
+    if "key" not in path and "%" not in path:
         return []  # to take a query apart takes longer
     if "key" not in request.query:
         return []

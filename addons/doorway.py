@@ -60,8 +60,10 @@ class Doorway:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Runs before Inbound, which leaves these paths alone, and before Authentication, which takes tokens away."""
+        if "/admin" not in flow.request.path or flow.response or passes_by(flow):
+            return
         path = inside(flow.request.path, self._settings.config.server.base_path)
-        if flow.response or passes_by(flow) or not is_admin(path):
+        if not is_admin(path):
             return
         self._flows.add(flow)
         headers = {**by_name(flow.request.headers.fields), "host": flow.request.host_header or ""}

@@ -48,15 +48,15 @@ class Inbound:
         path = inside(flow.request.path, self._settings.config.server.base_path)
         if is_admin(path):
             return
-        if (flow.request.method, path) in _PUBLIC:
+        method, headers = flow.request.method, flow.request.headers
+        if (method, path) in _PUBLIC:
             flow.response = self._health()
             return
         request_id = f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
-        headers = flow.request.headers
         try:
-            address = claim(flow.request.method, path, headers)
+            address = claim(method, path, headers)
         except GatewayError as error:
-            logger.warning("%s refused: %s %s: %s", request_id, flow.request.method, path[:200], error)
+            logger.warning("%s refused: %s %s: %s", request_id, method, path[:200], error)
             flow.response = refusal(nearest(path, headers), error, {"x-axonhub-request-id": request_id})
             return
         config = self._settings.config

@@ -54,7 +54,8 @@ class Settings:
         self._state: RuntimeState | None = None
         self._looking = asyncio.Lock()
         self._told: tuple[str, ...] = ()
-        self._owners: Mapping[str, ApiKey] = {}
+        self._owners: Mapping[str, tuple[str, ApiKey]] = {}
+        """By digest, with this digest."""
         self.state_digest = ""
         """Tells a command that what it saved is in force here."""
         self._admin_token = ""
@@ -95,8 +96,8 @@ class Settings:
     def owner(self, key: str) -> ApiKey | None:
         """Whose key this is. Found by digest and confirmed in constant time, so timing tells nothing of any key."""
         digest = sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-        found = self._owners.get(digest)
-        return found if found and hmac.compare_digest(key_digest(found), digest) else None
+        known, owner = self._owners.get(digest, ("", None))
+        return owner if hmac.compare_digest(known, digest) else None
 
     def active_profile(self, api_key: ApiKey) -> Profile | None:
         """The one switched to at run time, else the file's; None: no remapping and no limits."""
@@ -160,7 +161,8 @@ class Settings:
             self._told = now.faults
             for fault in now.faults:
                 logger.warning("Made at run time: %s", fault)
-        self._owners = MappingProxyType({digest: each for each in now.config.api_keys if (digest := key_digest(each))})
+        keys = [(key_digest(each), each) for each in now.config.api_keys]
+        self._owners = MappingProxyType({digest: (digest, each) for digest, each in keys if digest})
         self.state_digest = state_digest(state)
         failover.limits.body_bytes = now.config.server.max_request_body_bytes
 
