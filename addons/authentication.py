@@ -16,14 +16,13 @@ from axonhub.addons.captured import Captured, captured_of, passes_by
 from axonhub.addons.config import ApiKey, Profile
 from axonhub.addons.errors import BadRequest, Forbidden, GatewayError, Unauthenticated
 from axonhub.addons.exchange import Exchange, exchange_of
-from axonhub.addons.header_fields import without
+from axonhub.addons.indexed_headers import indexed
 from axonhub.addons.pinning import read_pin, shown_token, without_pin
 from axonhub.addons.routes import takes_key_in_query
 from axonhub.addons.settings import Settings
 from axonhub.addons.throttle import Gate
 
-_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization")
-_FIELDS = frozenset(name.encode() for name in _HEADERS)
+_HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key", b"proxy-authorization")
 _MAX_KEY_LENGTH = 1024
 _NO_PROFILE = "-"
 
@@ -115,10 +114,10 @@ class Authentication:
 def _take_header_keys(request: http.Request) -> list[str]:
     """The keys in the caller's headers; afterwards the request holds none."""
     keys: list[str] = []
-    for value in [each for name in _HEADERS for each in request.headers.get_all(name)]:
+    for raw in indexed(request).take(_HEADERS):
+        value = raw.decode("utf-8", "surrogateescape")
         scheme, _, credential = value.partition(" ")
         keys.append(credential.strip() if scheme.lower() in ("bearer", "basic") else value.strip())
-    request.headers.fields = without(request.headers.fields, _FIELDS)
     return [key for key in keys if 0 < len(key) <= _MAX_KEY_LENGTH]
 
 
