@@ -53,12 +53,16 @@ class Unseen:
         self._before: Set[Finder] = before._now if before else frozenset()
         self._prefix, self._suffix = prefix, suffix
         self._now: set[Finder] = set()
+        self._new: tuple[int, int] | None = None
+        """From where to where something may stand that stood not in the body before; None: nobody has asked."""
 
     def holds(self, finds: Finder, body: bytes) -> bool:
         """The same as `finds(body, 0, len(body))`, always of the same body."""
         start, end = 0, len(body)
         if finds in self._before:
-            start, end = safe_start(body, self._prefix), safe_end(body, end - self._suffix)
+            if self._new is None:
+                self._new = safe_start(body, self._prefix), safe_end(body, end - self._suffix)
+            start, end = self._new
         found = finds(body, start, end)
         if not found:
             self._now.add(finds)
