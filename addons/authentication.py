@@ -1,7 +1,7 @@
 """Addon: who calls. Takes the caller's key out of the flow, whatever becomes of it, and finds its owner.
 
 A key may stand in `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, or `?key=`; one valid key will do. Keys are
-compared as SHA-256 digests in constant time, so neither time nor a log tells anything of them.
+compared in constant time, so neither time nor a log tells anything of them.
 
 A request from inside shows the process's own token or the admin token instead, and says where it goes: see pinning.py.
 """
