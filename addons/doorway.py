@@ -109,8 +109,10 @@ class Doorway:
 
     def attempt(self, flow: http.HTTPFlow) -> None:
         """Runs before Outbound's. The failover layer asks for the try, and tells how it ended."""
-        if flow not in self._flows or (ended := failover.last_try(flow)) is None:
-            if flow in self._flows and flow.response is None:
+        if flow not in self._flows:
+            return
+        if (ended := failover.last_try(flow)) is None:
+            if flow.response is None:
                 self._send(flow)
         elif ended.ending is not Ending.WHOLE:
             logger.error("The admin API did not answer: %s", ended.detail)
@@ -140,8 +142,7 @@ class Doorway:
         return {SESSION_HEADER: used} if used else {}
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        current = failover.last_try(flow)
-        if flow not in self._flows or current is None or flow.response is None:
+        if flow not in self._flows or (current := failover.last_try(flow)) is None or flow.response is None:
             return
         _forget(flow)  # what was asked has been sent
         if flow.request.method != "HEAD" and flow.response.status_code not in _BODILESS:
