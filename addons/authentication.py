@@ -1,7 +1,7 @@
 """Addon: who calls. Takes the caller's key out of the flow, whatever becomes of it, and finds its owner.
 
 A key may stand in `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, or `?key=`; one valid key will do. Keys are
-compared as SHA-256 digests in constant time, so neither time nor a log tells anything of them.
+compared in constant time, so neither time nor a log tells anything of them.
 
 A request from inside shows the process's own token or the admin token instead, and says where it goes: see pinning.py.
 """
@@ -16,14 +16,13 @@ from axonhub.addons.captured import Captured, captured_of, passes_by
 from axonhub.addons.config import ApiKey, Profile
 from axonhub.addons.errors import BadRequest, Forbidden, GatewayError, Unauthenticated
 from axonhub.addons.exchange import Exchange, exchange_of
-from axonhub.addons.header_fields import without
+from axonhub.addons.indexed_headers import indexed
 from axonhub.addons.pinning import read_pin, shown_token, without_pin
 from axonhub.addons.routes import takes_key_in_query
 from axonhub.addons.settings import Settings
 from axonhub.addons.throttle import Gate
 
-_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization")
-_FIELDS = frozenset(name.encode() for name in _HEADERS)
+_HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key", b"proxy-authorization")
 _MAX_KEY_LENGTH = 1024
 _NO_PROFILE = "-"
 
@@ -43,7 +42,8 @@ class Authentication:
         in_query = _take_query_keys(flow.request)
         if exchange is None or flow.response:
             return
-        keys += in_query if takes_key_in_query(exchange.path) else []
+        if in_query and takes_key_in_query(exchange.path):
+            keys += in_query
         try:
             if pin:
                 self._take_pin(exchange, pin, flow.client_conn.peername[0])
@@ -98,12 +98,14 @@ class Authentication:
 
     def _authenticated(self, keys: list[str]) -> ApiKey:
         """The owner of the first valid key. Unauthenticated, or Forbidden when every known key is disabled."""
-        owners = [owner for key in keys if (owner := self._settings.owner(key))]
-        for owner in owners:
-            if owner.status == "enabled":
+        disabled: ApiKey | None = None
+        for key in keys:
+            owner = self._settings.owner(key)
+            if owner and owner.status == "enabled":
                 return owner
-        if owners:
-            raise Forbidden(f"The API key {owners[0].name!r} is {owners[0].status}.")
+            disabled = disabled or owner
+        if disabled:
+            raise Forbidden(f"The API key {disabled.name!r} is {disabled.status}.")
         if keys:
             raise Unauthenticated("The API key is not valid here.")
         raise Unauthenticated("An API key is needed: Authorization: Bearer, x-api-key or x-goog-api-key.")
@@ -112,16 +114,16 @@ class Authentication:
 def _take_header_keys(request: http.Request) -> list[str]:
     """The keys in the caller's headers; afterwards the request holds none."""
     keys: list[str] = []
-    for value in [each for name in _HEADERS for each in request.headers.get_all(name)]:
+    for raw in indexed(request).take(_HEADERS):
+        value = raw.decode("utf-8", "surrogateescape")
         scheme, _, credential = value.partition(" ")
         keys.append(credential.strip() if scheme.lower() in ("bearer", "basic") else value.strip())
-    request.headers.fields = without(request.headers.fields, _FIELDS)
     return [key for key in keys if 0 < len(key) <= _MAX_KEY_LENGTH]
 
 
 def _take_query_keys(request: http.Request) -> list[str]:
-    path = request.data.path
-    if b"key" not in path and b"%" not in path:
+    path = request.path
+    if "key" not in path and "%" not in path:
         return []  # to take a query apart takes longer
     if "key" not in request.query:
         return []

@@ -157,8 +157,7 @@ class Capture:
         )
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        current = failover.last_try(flow)
-        if passes_by(flow) and current and flow.response:
+        if passes_by(flow) and flow.response and (current := failover.last_try(flow)):
             current.pipe = Untouched()
 
     def response(self, flow: http.HTTPFlow) -> None:

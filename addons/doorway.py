@@ -60,8 +60,10 @@ class Doorway:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Runs before Inbound, which leaves these paths alone, and before Authentication, which takes tokens away."""
+        if "/admin" not in flow.request.path or flow.response or passes_by(flow):
+            return
         path = inside(flow.request.path, self._settings.config.server.base_path)
-        if flow.response or passes_by(flow) or not is_admin(path):
+        if not is_admin(path):
             return
         self._flows.add(flow)
         headers = {**by_name(flow.request.headers.fields), "host": flow.request.host_header or ""}
@@ -107,8 +109,10 @@ class Doorway:
 
     def attempt(self, flow: http.HTTPFlow) -> None:
         """Runs before Outbound's. The failover layer asks for the try, and tells how it ended."""
-        if flow not in self._flows or (ended := failover.last_try(flow)) is None:
-            if flow in self._flows and flow.response is None:
+        if flow not in self._flows:
+            return
+        if (ended := failover.last_try(flow)) is None:
+            if flow.response is None:
                 self._send(flow)
         elif ended.ending is not Ending.WHOLE:
             logger.error("The admin API did not answer: %s", ended.detail)
@@ -138,8 +142,7 @@ class Doorway:
         return {SESSION_HEADER: used} if used else {}
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        current = failover.last_try(flow)
-        if flow not in self._flows or current is None or flow.response is None:
+        if flow not in self._flows or (current := failover.last_try(flow)) is None or flow.response is None:
             return
         _forget(flow)  # what was asked has been sent
         if flow.request.method != "HEAD" and flow.response.status_code not in _BODILESS:

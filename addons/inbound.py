@@ -7,7 +7,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable, Hashable, Iterator
 
 import orjson
 from mitmproxy import http
@@ -33,11 +33,15 @@ _THREAD_BYTES = 1024 * 1024
 
 _BEGINNING_BYTES = 256
 
+_NAME_DIGITS = 12
+_NAMES_AT_ONCE = 256
+
 
 class Inbound:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reparsing = Reparsing()
+        self._random = _random_names()
 
     def running(self) -> None:
         discovered()  # imported now, not within a request
@@ -48,15 +52,15 @@ class Inbound:
         path = inside(flow.request.path, self._settings.config.server.base_path)
         if is_admin(path):
             return
-        if (flow.request.method, path) in _PUBLIC:
+        method, headers = flow.request.method, flow.request.headers
+        if (method, path) in _PUBLIC:
             flow.response = self._health()
             return
-        request_id = f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
-        headers = flow.request.headers
+        request_id = f"req_{time.time_ns() // 1_000_000:012x}{next(self._random)}"
         try:
-            address = claim(flow.request.method, path, headers)
+            address = claim(method, path, headers)
         except GatewayError as error:
-            logger.warning("%s refused: %s %s: %s", request_id, flow.request.method, path[:200], error)
+            logger.warning("%s refused: %s %s: %s", request_id, method, path[:200], error)
             flow.response = refusal(nearest(path, headers), error, {"x-axonhub-request-id": request_id})
             return
         config = self._settings.config
@@ -143,6 +147,13 @@ class BodyLimit:
 
 
 _PUBLIC = frozenset((("HEAD", "/"), ("HEAD", "/anthropic"), ("GET", "/health"), ("HEAD", "/health")))
+
+
+def _random_names() -> Iterator[str]:
+    """That nobody guesses. Many are drawn at once: to ask the system takes as long as all else that opens a request."""
+    while True:
+        drawn = secrets.token_hex(_NAME_DIGITS // 2 * _NAMES_AT_ONCE)
+        yield from [drawn[at : at + _NAME_DIGITS] for at in range(0, len(drawn), _NAME_DIGITS)]
 
 
 def _conversation_of(exchange: Exchange) -> Hashable:

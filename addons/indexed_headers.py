@@ -4,12 +4,13 @@ mitmproxy's own look through all fields for each name. Its layers ask twenty-fiv
 each piece of a stream.
 """
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Self
 
 from mitmproxy import http
 
-from axonhub.addons.header_fields import Fields
+from axonhub.addons.header_fields import Fields, without
 
 
 class IndexedHeaders(http.Headers):
@@ -42,6 +43,24 @@ class IndexedHeaders(http.Headers):
             return [value for key, value in self.fields if key.lower() == name]
         return [self._table[name]] if name in self._table else []
 
+    def take(self, names: Collection[bytes]) -> list[bytes]:
+        """Takes out all fields of these names, which are in lower case: their values, by the order of the names."""
+        if self._indexed is not self.fields:
+            self._index()
+        found = [name for name in names if name in self._table]
+        if not found:
+            return []
+        if not self._plain:
+            values = [value for name in found for value in self.values_of(name)]
+            self.fields = without(self.fields, found)
+            return values
+        kept = self._table.copy()
+        values = [kept.pop(name) for name in found]
+        named = zip(self._table, self.fields, strict=True)
+        self.fields = self._indexed = tuple([field for name, field in named if name in kept])
+        self._table = kept
+        return values
+
     def get_all(self, name: str | bytes) -> list[str]:
         if self._indexed is not self.fields:
             self._index()
@@ -67,6 +86,14 @@ class IndexedHeaders(http.Headers):
     def _index(self) -> None:
         self._table, self._indexed = {key.lower(): value for key, value in self.fields}, self.fields
         self._plain = len(self._table) == len(self.fields)
+
+
+def indexed(message: http.Message) -> IndexedHeaders:
+    """Its headers; from now on with a table, if they had none."""
+    headers = message.headers
+    if not isinstance(headers, IndexedHeaders):
+        headers = message.headers = IndexedHeaders.of(headers.fields)
+    return headers
 
 
 @lru_cache(maxsize=512)

@@ -44,6 +44,8 @@ class Metrics:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Runs before Inbound, which knows no such address."""
+        if PATH not in flow.request.path:
+            return
         config = self._settings.config
         path = flow.request.path.partition("?")[0]
         if path != config.server.base_path + PATH or flow.request.method != "GET" or not config.metrics.enabled:

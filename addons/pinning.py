@@ -32,6 +32,7 @@ from axonhub.addons.exchange import Inside, Pin
 from axonhub.addons.header_fields import Fields, by_name, without
 
 PREFIX = "x-axonhub-pin-"
+_PREFIX = PREFIX.encode()
 _TOKEN = "token"
 _SOURCES = get_args(Inside.__value__)
 
@@ -45,11 +46,10 @@ def pin_headers(pin: Pin, token: SecretStr) -> dict[str, str]:
 
 def without_pin(found: Fields) -> tuple[Fields, dict[str, str]]:
     """Header fields without those of a pin; and these, by what stands behind the prefix. {}: the request has no pin."""
-    prefix = PREFIX.encode()
-    if not any(name.lower().startswith(prefix) for name, _ in found):
+    if b"\n".join([name for name, _ in found]).lower().find(_PREFIX) < 0:  # as `in` says, in half the time
         return found, {}
-    rest = without(found, (), (prefix,))
-    own = tuple(field for field in found if field[0].lower().startswith(prefix))
+    rest = without(found, (), (_PREFIX,))
+    own = tuple(field for field in found if field[0].lower().startswith(_PREFIX))
     return rest, {name.removeprefix(PREFIX): value for name, value in by_name(own).items()}
 
 

@@ -147,8 +147,9 @@ def again_of(flow: http.HTTPFlow) -> Again:
 def _is_kept() -> bool:
     """Does anybody keep flows, so that one may be sent again? To hide and sum up a long body takes its time."""
     addons = ctx.master.addons
-    viewed, saved = addons.get("view"), addons.get("save") and ctx.options.save_stream_file
-    return addons.get("clientplayback") is not None and bool(viewed or saved)
+    if addons.get("clientplayback") is None:
+        return False
+    return bool(addons.get("view") or (addons.get("save") and ctx.options.save_stream_file))
 
 
 def read_changes(told: Sequence[str]) -> Changes:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from axonhub.addons.errors import UnknownPath, WrongMethod
@@ -63,16 +63,19 @@ def claim(method: str, path: str, headers: Mapping[str, str]) -> Address:
     known = _known(path) if len(path) <= _LONGEST_KNOWN else _looked_up(path)
     if not known:
         raise UnknownPath(f"There is nothing at {path[:200]!r} here.")
-    for route, match in known:
-        if route.method == method:
-            return _address(route, match, headers)
-    allowed = ", ".join(sorted({route.method for route, _ in known}))
+    for wanted, address in known:
+        if wanted == method:
+            # Both vendors list their models at /v1/models.
+            listed = address.operation == "models" and "anthropic-version" in headers
+            return replace(address, protocol=discovered()[ANTHROPIC]) if listed else address
+    allowed = ", ".join(sorted({wanted for wanted, _ in known}))
     raise WrongMethod(f"{path[:200]!r} takes {allowed}, not {method[:20]}.", allowed)
 
 
-def _looked_up(path: str) -> Sequence[tuple[Route, re.Match[str]]]:
+def _looked_up(path: str) -> Sequence[tuple[str, Address]]:
+    """Methods, and what they mean at this path."""
     found = ((route, route.pattern.fullmatch(path)) for route in _ROUTES if route.protocol in discovered())
-    return [(route, match) for route, match in found if match]
+    return [(route.method, _address(route, match)) for route, match in found if match]
 
 
 _LONGEST_KNOWN = 200
@@ -106,8 +109,5 @@ def nearest(path: str, headers: Mapping[str, str]) -> WireProtocol:
     return discovered()[ANTHROPIC if "anthropic-version" in headers else CHAT]
 
 
-def _address(route: Route, match: re.Match[str], headers: Mapping[str, str]) -> Address:
-    name = route.protocol
-    if route.operation == "models" and "anthropic-version" in headers:
-        name = ANTHROPIC  # both vendors list their models at /v1/models
-    return Address(discovered()[name], route.operation, match.groupdict().get("model"), route.stream)
+def _address(route: Route, match: re.Match[str]) -> Address:
+    return Address(discovered()[route.protocol], route.operation, match.groupdict().get("model"), route.stream)

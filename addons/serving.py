@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from mitmproxy import options
+from mitmproxy import http, options
 from mitmproxy.addons.errorcheck import ErrorCheck
 from mitmproxy.addons.next_layer import NextLayer
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -40,12 +40,23 @@ async def _serve(settings: Settings, verbose: bool, capture: Capture | None, mod
     opts = options.Options(mode=[PLACEHOLDER, *modes], listen_host=server.host, listen_port=server.port)
     master = Master(opts)
     use_table(master.addons)
-    chain = (TermLog(), Proxyserver(), *gateway(settings, capture), NextLayer(), TlsConfig(), ErrorCheck())
+    chain = (TermLog(), Proxyserver(), *gateway(settings, capture), NextLayer(), Certificates(), ErrorCheck())
     master.addons.add(*chain)
     opts.update(connection_strategy="lazy", keep_host_header=True, termlog_verbosity="debug" if verbose else "info")
     _keep_what_is_there()
     await master.run()
     return 0
+
+
+class Certificates(TlsConfig):
+    """Addon: mitmproxy's own, which asks OpenSSL for the serial number of its authority at each request, since that is
+    in the path of its revocation list: `/mitmproxy-….crl`."""
+
+    name = TlsConfig.__name__.lower()
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        if flow.request.path.endswith(".crl"):
+            super().request(flow)
 
 
 def _keep_what_is_there() -> None:

@@ -1,12 +1,13 @@
 """Thread and trace ids: where a client says which conversation a request belongs to.
 
-Order: the configured headers, Claude Code's session, Codex's session, the configured body fields. Claude Code names its
-session in a header and, in three forms over its versions, in `metadata.user_id`.
+Order, of the headers and then of the body: what is configured, Claude Code's session, Codex's session; of the body
+what is configured comes last. Claude Code names its session in a header and, in three forms over its versions, in
+`metadata.user_id`.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import orjson
@@ -18,44 +19,47 @@ from axonhub.transformers.json_types import Json, JsonObject
 # Claude Code before 2.1.78; the account part is empty for users that are not logged in.
 _USER_ID = re.compile(r"user_([a-fA-F0-9]{64})_account_(.*?)_session_([a-f0-9-]+)")
 _MAX_LENGTH = 256
+_CLAUDE_CODE_HEADER = "x-claude-code-session-id"
 _CODEX_HEADERS = ("session-id", "session_id", "thread-id", "x-codex-window-id")
 
 
 def trace_ids(config: Trace, headers: Mapping[str, str], document: JsonObject) -> TraceIds:
     """`headers` by lower-case name; `document` is the parsed body, {} while it has not come."""
-    thread_id = _clean(headers.get(config.thread_header.lower(), ""))
-    agent_id = _clean(headers.get("x-claude-code-agent-id", ""))
-    trace_id, source = _found(config, headers, document)
+    trace_id, source = _in_headers(config, headers)
+    if document and not trace_id:
+        trace_id, source = _in_body(config, document)
+    thread_id, agent_id = _in_header(headers, config.thread_header), _in_header(headers, "x-claude-code-agent-id")
     return TraceIds(trace_id, thread_id, agent_id, source)
 
 
 def with_body(config: Trace, told: TraceIds, document: JsonObject) -> TraceIds:
     """What the body adds where the headers named no trace."""
-    trace_id, source = _found(config, {}, document)
+    trace_id, source = _in_body(config, document)
     return replace(told, trace_id=trace_id, source=source) if trace_id else told
 
 
-def _found(config: Trace, headers: Mapping[str, str], document: JsonObject) -> tuple[str, str]:
+def _in_headers(config: Trace, headers: Mapping[str, str]) -> tuple[str, str]:
     for name in (config.trace_header, *config.extra_trace_headers):
-        if found := _clean(headers.get(name.lower(), "")):
+        if found := _in_header(headers, name):
             return found, name
-    if config.claude_code_trace_enabled and (found := claude_code_session(headers, document)):
+    if config.claude_code_trace_enabled and (found := _in_header(headers, _CLAUDE_CODE_HEADER)):
         return found, "claude-code"
-    if config.codex_trace_enabled and (found := codex_session(headers, document)):
+    if config.codex_trace_enabled and (found := _codex_session(headers)):
+        return found, "codex"
+    return "", ""
+
+
+def _in_body(config: Trace, document: JsonObject) -> tuple[str, str]:
+    if config.claude_code_trace_enabled and (found := session_of_user_id(_at(document, ("metadata", "user_id")))):
+        return found, "claude-code"
+    if config.codex_trace_enabled and (found := _clean(_at(document, ("client_metadata", "session_id")))):
         return found, "codex"
     for path in config.extra_trace_body_fields:
-        if found := _clean(_at(document, path)):
+        if found := _clean(_at(document, path.split("."))):
             return found, path
     if config.fallback == "first-message" and (found := first_message_hash(document)):
         return found, "first-message"
     return "", ""
-
-
-def claude_code_session(headers: Mapping[str, str], document: JsonObject) -> str:
-    """From the header, else from any of the three forms of `metadata.user_id`; "" when neither is one."""
-    metadata = document.get("metadata")
-    user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
-    return _clean(headers.get("x-claude-code-session-id", "")) or session_of_user_id(user_id)
 
 
 def session_of_user_id(user_id: Json) -> str:
@@ -78,14 +82,14 @@ def _session_of_json(text: str) -> str:
 
 def session_told(headers: Mapping[str, str]) -> str:
     """The client's own name for what it is at, whether or not that makes a trace here; "" where it tells none."""
-    return claude_code_session(headers, {}) or codex_session(headers, {})
+    return _in_header(headers, _CLAUDE_CODE_HEADER) or _codex_session(headers)
 
 
-def codex_session(headers: Mapping[str, str], document: JsonObject) -> str:
+def _codex_session(headers: Mapping[str, str]) -> str:
     for name in _CODEX_HEADERS:
-        if found := _clean(headers.get(name, "")):
+        if found := _in_header(headers, name):
             return found
-    return _clean(_at(document, "client_metadata.session_id"))
+    return ""
 
 
 def first_message_hash(document: JsonObject) -> str:
@@ -97,11 +101,16 @@ def first_message_hash(document: JsonObject) -> str:
     return ""
 
 
-def _at(document: JsonObject, path: str) -> Json:
+def _at(document: JsonObject, path: Iterable[str]) -> Json:
     value: Json = document
-    for key in path.split("."):
+    for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def _in_header(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name.lower())
+    return _clean(value) if value else ""
 
 
 def _clean(value: Json) -> str:

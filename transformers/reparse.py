@@ -11,6 +11,7 @@ to the same, so it cannot end earlier than it seems to: `],"x":[` is a member mo
 one key the later counts, as it does for orjson.
 """
 
+from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -32,12 +33,11 @@ class Member(NamedTuple):
 
     key: str
     value: Json
-    lead: int
-    """Bytes before the value: brace or comma, key and colon."""
     size: int
-    """Bytes of lead and value."""
-    sizes: tuple[int, ...] = ()
-    """Bytes of each element and the bracket or comma before it; (): it is no array that can be cut."""
+    """In bytes, from the brace or comma before the key on."""
+    places: array[int] = array("Q")
+    """Of the bracket or comma before each element, and of the closing bracket, counted likewise; none: it is no array
+    that can be cut."""
 
 
 class Parsed(NamedTuple):
@@ -115,52 +115,46 @@ def _parsed(body: bytes, unseen: Unseen, likeness: Likeness) -> Parsed:
 
 def _members_like(before: Parsed, body: bytes, prefix: int, suffix: int) -> tuple[Member, ...]:
     """Those of a body most of which may have been parsed before; () on any doubt."""
-    left, right = _left(before.members, prefix), _right(before.members, len(before.body) - suffix)
+    ends = list(accumulate([each.size for each in before.members]))
+    left, right = _left(before.members, ends, prefix), _right(before.members, ends, len(before.body) - suffix)
     if left is None or right is None:
         return ()
     return _joined(left, _between(left, right, body, len(body) - len(before.body)), right)
 
 
-def _left(members: tuple[Member, ...], most: int) -> _Side | None:
+def _left(members: tuple[Member, ...], ends: list[int], most: int) -> _Side | None:
     """Up to the last place in `most` bytes where a member or an element begins, with the comma or bracket before it."""
-    starts = list(accumulate((each.size for each in members), initial=0))
-    index = bisect_left(starts, most) - 1
-    if not 0 <= index < len(members):
+    index = bisect_left(ends, most)
+    if not most or index == len(members):
         return None
-    member = members[index]
-    places = _places(member, starts[index])
-    if member.sizes and places[0] < most:
-        count = min(bisect_left(places, most), len(member.sizes)) - 1
-        return _Side(places[count] + 1, members[:index], _part(member, 0, count))
-    return _Side(starts[index] + 1, members[:index])
+    member, start = members[index], ends[index] - members[index].size
+    if member.places and member.places[0] < most - start:
+        count = min(bisect_left(member.places, most - start), len(member.places) - 1) - 1
+        return _Side(start + member.places[count] + 1, members[:index], _part(member, 0, count))
+    return _Side(start + 1, members[:index])
 
 
-def _right(members: tuple[Member, ...], least: int) -> _Side | None:
+def _right(members: tuple[Member, ...], ends: list[int], least: int) -> _Side | None:
     """From the first place on, at `least` or later, where a member or an element ends."""
-    ends = list(accumulate(each.size for each in members))
     index = bisect_left(ends, least)
     if index == len(members):
         return None
-    member = members[index]
-    places = _places(member, ends[index] - member.size)
-    if member.sizes and least <= places[-1]:
-        count = bisect_left(places, least, 1)
-        return _Side(places[count], members[index + 1 :], _part(member, count, len(member.sizes)))
+    member, start = members[index], ends[index] - members[index].size
+    if member.places and least - start <= member.places[-1]:
+        count = bisect_left(member.places, least - start, 1)
+        part = _part(member, count, len(member.places) - 1)
+        return _Side(start + member.places[count], members[index + 1 :], part)
     return _Side(ends[index], members[index + 1 :])
 
 
-def _places(member: Member, start: int) -> list[int]:
-    """Of the bracket or comma before each element, and of the closing bracket."""
-    return list(accumulate(member.sizes, initial=start + member.lead))
+def _part(member: Member, begin: int, end: int) -> Member:
+    """Its elements from one to another, as if the closing bracket stood behind them."""
+    assert isinstance(member.value, list)
+    return _array(member.key, member.value[begin:end], member.places[begin : end + 1])
 
 
-def _part(array: Member, begin: int, end: int) -> Member:
-    assert isinstance(array.value, list)
-    return _array(array, array.value[begin:end], array.sizes[begin:end])
-
-
-def _array(member: Member, elements: list[Json], sizes: tuple[int, ...]) -> Member:
-    return Member(member.key, elements, member.lead, member.lead + sum(sizes) + 1, sizes)
+def _array(key: str, elements: list[Json], places: array[int]) -> Member:
+    return Member(key, elements, places[-1] + 1, places)
 
 
 # -- what is new
@@ -179,7 +173,7 @@ def _between(left: _Side, right: _Side, body: bytes, longer: int) -> tuple[Membe
 
 def _joined(left: _Side, new: tuple[Member, ...], right: _Side) -> tuple[Member, ...]:
     """() where nothing stands between two commas, or no array is where one was cut."""
-    if not new or (left.part and not new[0].sizes) or (right.part and not new[-1].sizes):
+    if not new or (left.part and not new[0].places) or (right.part and not new[-1].places):
         return ()
     if left.part:
         new = (_extended(left.part, new[0]), *new[1:])
@@ -188,9 +182,15 @@ def _joined(left: _Side, new: tuple[Member, ...], right: _Side) -> tuple[Member,
     return left.members + new + right.members
 
 
-def _extended(array: Member, more: Member) -> Member:
-    assert isinstance(array.value, list) and isinstance(more.value, list)
-    return _array(array, array.value + more.value, array.sizes + more.sizes)
+def _extended(front: Member, more: Member) -> Member:
+    """`more` stands where the closing bracket of `front` did. Takes over the list of `front`, which nobody else has."""
+    assert isinstance(front.value, list) and isinstance(more.value, list)
+    if not more.value:
+        return front
+    front.value.extend(more.value)
+    further = front.places[-1] - more.places[0]
+    places = array("Q", [further + each for each in more.places]) if further else more.places
+    return _array(front.key, front.value, front.places[:-1] + places)
 
 
 # -- places
@@ -214,13 +214,21 @@ def _members(body: bytes, document: Json) -> tuple[Member, ...]:
 def _member_at(body: bytes, place: int, key: str, value: Json) -> Member | None:
     """None unless it is written there."""
     lead = b"%b%b:" % (b"," if place else b"{", orjson.dumps(key))
-    sizes: tuple[int, ...] = ()
+    if not body.startswith(lead, place):
+        return None
     try:
         if isinstance(value, list) and 0 < len(value) <= _MOST_VALUES:
-            elements = list(map(orjson.dumps, value))
-            sizes, text = tuple(len(each) + 1 for each in elements), b"[%b]" % b",".join(elements)
-        else:
-            text = orjson.dumps(value)
+            return _array_at(body, place, len(lead), key, value)
+        text = orjson.dumps(value)
     except orjson.JSONEncodeError:  # nested deeper than orjson writes
         return None
-    return Member(key, value, len(lead), len(lead) + len(text), sizes) if body.startswith(lead + text, place) else None
+    return Member(key, value, len(lead) + len(text)) if body.startswith(text, place + len(lead)) else None
+
+
+def _array_at(body: bytes, place: int, lead: int, key: str, value: list[Json]) -> Member | None:
+    """`lead`: bytes before the bracket. orjson.JSONEncodeError."""
+    texts = list(map(orjson.dumps, value))
+    places = array("Q", accumulate((len(each) + 1 for each in texts), initial=lead))
+    texts[0] = b"[" + texts[0]
+    texts[-1] += b"]"
+    return _array(key, value, places) if body.startswith(b",".join(texts), place + lead) else None

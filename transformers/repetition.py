@@ -8,6 +8,9 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 COMPARE_BYTES = 1 << 16
+"""At once: slices are compared by memcmp, a loop over bytes would cost 50 times as much."""
+_STEPS = tuple(COMPARE_BYTES >> shift for shift in range(1, 17))
+"""What is alike within the first piece that is not: half of it or not, a quarter more or not, and so on to one byte."""
 SMALLEST_BYTES = 1 << 14
 """What is shorter is looked through as quickly as it is compared."""
 _OVERLAP = 16
@@ -23,29 +26,24 @@ and colons, and at most 16 fixed bytes."""
 
 def shared_prefix(old: bytes, new: bytes) -> int:
     """How many bytes both begin with."""
-    view = memoryview(old)
-    return _alike(min(len(old), len(new)), lambda low, high: new.startswith(view[low:high], low))
+    view, most, same = memoryview(old), min(len(old), len(new)), 0
+    while same + COMPARE_BYTES <= most and new.startswith(view[same : same + COMPARE_BYTES], same):
+        same += COMPARE_BYTES
+    for step in _STEPS:
+        if same + step <= most and new.startswith(view[same : same + step], same):
+            same += step
+    return same
 
 
 def shared_suffix(old: bytes, new: bytes, most: int) -> int:
     """How many bytes both end with, of the last `most`."""
-    view, end = memoryview(old), len(old)
-    return _alike(most, lambda low, high: new.endswith(view[end - high : end - low], 0, len(new) - low))
-
-
-def _alike(most: int, same: Callable[[int, int], bool]) -> int:
-    """How many of `most` bytes are the same, by a comparison from one number of them to another.
-
-    Slices are compared by memcmp; a loop over bytes would cost 50 times as much.
-    """
-    low = 0
-    while low + COMPARE_BYTES <= most and same(low, low + COMPARE_BYTES):
-        low += COMPARE_BYTES
-    high = min(low + COMPARE_BYTES, most)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if same(low, middle) else (low, middle - 1)
-    return low
+    view, old_end, new_end, least = memoryview(old), len(old), len(new), len(new) - most
+    while new_end - COMPARE_BYTES >= least and new.endswith(view[old_end - COMPARE_BYTES : old_end], 0, new_end):
+        old_end, new_end = old_end - COMPARE_BYTES, new_end - COMPARE_BYTES
+    for step in _STEPS:
+        if new_end - step >= least and new.endswith(view[old_end - step : old_end], 0, new_end):
+            old_end, new_end = old_end - step, new_end - step
+    return len(new) - new_end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,12 +77,16 @@ class Unseen:
         self._before: Set[Finder] = before._now if before else frozenset()
         self._prefix, self._suffix = prefix, suffix
         self._now: set[Finder] = set()
+        self._new: tuple[int, int] | None = None
+        """From where to where something may stand that stood not in the body before; None: nobody has asked."""
 
     def holds(self, finds: Finder, body: bytes) -> bool:
         """The same as `finds(body, 0, len(body))`, always of the same body."""
         start, end = 0, len(body)
         if finds in self._before:
-            start, end = safe_start(body, self._prefix), safe_end(body, end - self._suffix)
+            if self._new is None:
+                self._new = safe_start(body, self._prefix), safe_end(body, end - self._suffix)
+            start, end = self._new
         found = finds(body, start, end)
         if not found:
             self._now.add(finds)

@@ -3,16 +3,15 @@
 from mitmproxy import http
 from mitmproxy.proxy.context import Context
 
-from axonhub.addons.indexed_headers import IndexedHeaders
+from axonhub.addons.indexed_headers import indexed
 
 
 def twin[Message: http.Message](message: Message) -> Message:
     """A copy whose headers may be changed; the body is shared. The headers of both are indexed."""
-    if not isinstance(message.headers, IndexedHeaders):
-        message.headers = IndexedHeaders.of(message.headers.fields)
+    headers = indexed(message)
     twin = _shallow(message)
     twin.data = _shallow(message.data)
-    twin.headers = _shallow(message.headers)
+    twin.headers = _shallow(headers)
     return twin
 
 

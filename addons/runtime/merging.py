@@ -45,8 +45,12 @@ class InForce:
 
     def active_profile(self, api_key: ApiKey) -> Profile | None:
         """The one switched to at run time, else the file's; None: no remapping and no limits."""
-        name = self.active.get(api_key.name, api_key.active_profile)
-        return next((each for each in api_key.profiles if name and each.name.lower() == name.lower()), None)
+        name = (self.active.get(api_key.name, api_key.active_profile) or "").lower()
+        if name:
+            for each in api_key.profiles:
+                if each.name.lower() == name:
+                    return each
+        return None
 
 
 def in_force(

@@ -1,6 +1,7 @@
 """Headers with a table say the same as mitmproxy's own, also after a change."""
 
 from collections.abc import Callable
+from copy import copy
 
 import pytest
 from mitmproxy import http
@@ -42,6 +43,25 @@ def test_answers_are_those_of_mitmproxy(fields: tuple[tuple[bytes, bytes], ...],
     assert QUESTIONS[question](theirs) == QUESTIONS[question](ours)
 
 
+@pytest.mark.parametrize("fields", [SINGLE, DOUBLE, ()], ids=["single", "double", "none"])
+@pytest.mark.parametrize("names", [(b"accept",), (b"x-odd", b"none", b"host"), (b"none",), (b"set-cookie",), ()])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_was_taken_out_is_in_nobody_elses_headers_missing(
+    fields: tuple[tuple[bytes, bytes], ...], names: tuple[bytes, ...], question: str
+) -> None:
+    ours, theirs = IndexedHeaders.of(fields), http.Headers(fields)
+    ours.get("host")
+    twin = copy(ours)
+    taken = ours.take(names)
+
+    assert [value for name in names for value in twin.values_of(name)] == taken
+    assert QUESTIONS[question](theirs) == QUESTIONS[question](twin)
+    for name in names:
+        theirs.pop(name.decode(), None)
+    assert QUESTIONS[question](theirs) == QUESTIONS[question](ours)
+    assert ours.fields == theirs.fields
+
+
 def test_values_of_one_name_are_folded() -> None:
     assert "a, b, c" == IndexedHeaders.of(DOUBLE)["Accept"]
     assert "a, b" == IndexedHeaders.of(SINGLE)["Accept"]
@@ -57,7 +77,7 @@ def test_flow_with_such_headers_can_be_copied_and_saved() -> None:
     flow.request.headers = IndexedHeaders.of(SINGLE)
     flow.request.headers.get("host")
 
-    copy = flow.copy()
+    again = flow.copy()
 
-    assert SINGLE == copy.request.headers.fields
+    assert SINGLE == again.request.headers.fields
     assert {"headers": SINGLE}.items() <= flow.get_state()["request"].items()

@@ -38,8 +38,19 @@ def test_gemini_keeps_model_and_stream_in_the_path(prefix: str, verb: str, strea
     )
 
 
+ANTHROPICS = {"anthropic-version": "2023-06-01"}
+
+
 def test_models_are_listed_in_anthropics_shape_to_its_clients():
-    assert "anthropic/messages" == claim("GET", "/v1/models", {"anthropic-version": "2023-06-01"}).protocol.name
+    assert "anthropic/messages" == claim("GET", "/v1/models", ANTHROPICS).protocol.name
+
+
+def test_an_address_that_is_known_is_still_each_clients_own():
+    for model in ("", "/claude-a", "/claude-b"):
+        one, other, again = (claim("GET", f"/v1/models{model}", headers) for headers in ({}, ANTHROPICS, {}))
+
+        assert ["openai/chat", "anthropic/messages", "openai/chat"] == [e.protocol.name for e in (one, other, again)]
+        assert {model[1:] or None} == {each.model for each in (one, other, again)}
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/anthropic/v1/messages/x", "/v1/messagesx", "/admin", "/v2/messages"])
