@@ -78,6 +78,14 @@ class IndexedHeaders(http.Headers):
         value = self._table.get(_key(key))
         return default if value is None else value.decode("utf-8", "surrogateescape")
 
+    def __setitem__(self, key: str | bytes, value: str | bytes) -> None:
+        if key in self or not isinstance(value, str):
+            super().__setitem__(key, value)
+            return
+        name, raw = _bytes(key), value.encode("utf-8", "surrogateescape")
+        self._table = {**self._table, name.lower(): raw}  # a new one: a twin may have the old one
+        self.fields = self._indexed = (*self.fields, (name, raw))
+
     def __contains__(self, key: object) -> bool:
         if self._indexed is not self.fields:
             self._index()
@@ -98,4 +106,8 @@ def indexed(message: http.Message) -> IndexedHeaders:
 
 @lru_cache(maxsize=512)
 def _key(name: str | bytes) -> bytes:
-    return (name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")).lower()
+    return _bytes(name).lower()
+
+
+def _bytes(name: str | bytes) -> bytes:
+    return name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")

@@ -23,6 +23,9 @@ QUESTIONS: dict[str, Callable[[http.Headers], object]] = {
 CHANGES: dict[str, Callable[[http.Headers], object]] = {
     "none": lambda headers: None,
     "set": lambda headers: headers.__setitem__("host", "other"),
+    "set new": lambda headers: headers.__setitem__("X-New", "caf\udce9"),
+    "set new in bytes": lambda headers: headers.__setitem__(b"X-New", b"1"),
+    "set two": lambda headers: [headers.__setitem__(name, "3") for name in ("x-new", "ACCEPT", "X-NEW")],
     "add": lambda headers: headers.add("host", "second"),
     "delete": lambda headers: headers.__delitem__("Accept"),
     "pop": lambda headers: headers.pop("x-odd", None),
@@ -37,10 +40,12 @@ CHANGES: dict[str, Callable[[http.Headers], object]] = {
 def test_answers_are_those_of_mitmproxy(fields: tuple[tuple[bytes, bytes], ...], change: str, question: str) -> None:
     ours, theirs = IndexedHeaders.of(fields), http.Headers(fields)
     assert ours.get("host") == theirs.get("host")  # the table is made before the change
+    twin, before = copy(ours), QUESTIONS[question](theirs)
     for headers in (ours, theirs):
         CHANGES[change](headers)
 
     assert QUESTIONS[question](theirs) == QUESTIONS[question](ours)
+    assert before == QUESTIONS[question](twin)
 
 
 @pytest.mark.parametrize("fields", [SINGLE, DOUBLE, ()], ids=["single", "double", "none"])
