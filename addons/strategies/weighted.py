@@ -6,8 +6,8 @@ only its own traces move.
 
 import hashlib
 import math
+from functools import lru_cache
 
-from axonhub.addons.config import Channel
 from axonhub.addons.exchange import Score
 from axonhub.addons.health import Breaker
 from axonhub.addons.strategies import Facts
@@ -36,12 +36,14 @@ def in_order(facts: Facts) -> Score:
 
 
 def _points(facts: Facts, weight: float) -> float:
-    uniform = _uniform(facts.channel, facts.seed)
+    uniform = _uniform(facts.channel.name, facts.seed)
     # -log(uniform)/weight is exponential with this rate: the smallest one is won with probability weight/sum. The
     # points lie far enough apart that small differences in speed do not outweigh the shares.
     return _POINTS / (1.0 - math.log(uniform) * _FULL_WEIGHT / max(weight, _LEAST_WEIGHT))
 
 
-def _uniform(channel: Channel, seed: str) -> float:
-    digest = hashlib.sha256(f"{seed}\0{channel.name}".encode()).digest()
+@lru_cache(maxsize=4096)
+def _uniform(channel: str, seed: str) -> float:
+    """Remembered, since a trace asks for the same with each of its requests."""
+    digest = hashlib.sha256(f"{seed}\0{channel}".encode()).digest()
     return (int.from_bytes(digest[:8]) + 0.5) / 2**64
