@@ -30,7 +30,15 @@ class Draining:
         self._settings = settings
         self._asked = False
 
+    def load(self, loader: object) -> None:
+        """Already now: the port listens before `running`, and who sees it listen may want the gateway to end."""
+        self._hear_signals()
+
     def running(self) -> None:
+        """Again: mitmdump has taken the signals for itself meanwhile."""
+        self._hear_signals()
+
+    def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             try:

@@ -162,10 +162,12 @@ def start_gateway(
     environment: Mapping[str, str] | None = None,
     checkout: Path = ROOT,
     port: int | None = None,
+    ready: Callable[[Gateway], bool] | None = None,
 ) -> Gateway:
     """Runs until `stop`. Port, web port and the store's folder are filled in where the config leaves them open.
 
-    `port` is where it is expected to listen, when that is not what the config says.
+    `port` is where it is expected to listen, when that is not what the config says; `ready` what is waited for, when
+    that is not its health.
     """
     free_port, web_port = network.free_port(), network.free_port()
     open_ends: dict[str, Config] = {
@@ -193,7 +195,7 @@ def start_gateway(
     listening = port or whole["server"]["port"]  # type: ignore[index]
     gateway = Gateway(process, listening, web_port, folder, network, full_environment, checkout)
     try:
-        gateway.wait_until(lambda: is_healthy(gateway), "GET /health answers 200")
+        gateway.wait_until(lambda: (ready or is_healthy)(gateway), "GET /health answers 200")
     except BaseException:
         process.kill()
         process.wait()

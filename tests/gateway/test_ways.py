@@ -24,7 +24,7 @@ from tests.gateway.conftest import (
     messages_body,
 )
 from tests.gateway.network import loopback_only
-from tests.gateway.process import ROOT, WAYS, Config
+from tests.gateway.process import ROOT, WAYS, Config, start_gateway
 from tests.upstreams.anthropic import anthropic
 from tests.upstreams.chat import chat
 from tests.upstreams.plan import Turn
@@ -127,6 +127,20 @@ def test_running_stream_is_finished_before_the_end(
     gateway.stop()
 
     assert b"message_stop" in rest
+
+
+@pytest.mark.parametrize("way", ["mitmdump", "serve"])
+def test_end_may_be_wanted_as_soon_as_the_port_listens(
+    config: Config, tmp_path: Path, gateway_home: Path, way: str
+) -> None:
+    """Not all has begun by then."""
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        gateway = start_gateway(
+            config, way=way, folder=folder, home=gateway_home, ready=lambda started: takes_connections(started.port)
+        )
+        gateway.stop()
 
 
 def held_in_the_middle(upstreams: Upstreams, release: threading.Event) -> Callable[[object], Reply]:
