@@ -36,6 +36,9 @@ type Piece = bytes | memoryview
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _PIPELINED_BYTES = 1024 * 1024
 """More is not read while a client waits for an answer. One that pipelines at all sends far less."""
+_HEAD_BYTES = 16 * 1024
+_APART_BYTES = 16 * 1024
+"""What comes at once and is shorter is copied as it is."""
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\D")
 
 
@@ -45,6 +48,13 @@ class Unchunked(events.DataReceived):
 
     then: commands.Command | None
     """What follows from it."""
+
+
+@dataclass
+class Apart(events.DataReceived):
+    """A head, and what came with it."""
+
+    rest: bytes
 
 
 class TolerantHttp1(Http1Connection):
@@ -67,10 +77,19 @@ class TolerantHttp1(Http1Connection):
             yield from self.send(event)
         elif not isinstance(event, events.DataReceived):
             yield from super()._handle_event(event)
+        elif isinstance(event, Apart):
+            yield from self.read_apart(event)
         elif self.left:
             yield from self.count(event.data)
         elif self.buf or self.state != self.read_headers or not (yield from self.read_head(event.data)):
             yield from super()._handle_event(event)
+
+    def read_apart(self, event: Apart) -> Commands:
+        free = not (self.buf or self.left) and self.state == self.read_headers
+        is_read = free and (yield from self.read_head(event.data))
+        rest = event.rest if is_read else event.data + event.rest
+        if rest:
+            yield from self._handle_event(events.DataReceived(self.conn, rest))
 
     def read_head(self, data: bytes) -> layer.CommandGenerator[bool]:
         """Takes what begins with a head that is plain. False: it does not, and nothing has been done."""
@@ -154,6 +173,14 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
     swallowed = 0
     holds: Callable[[bool], None] | None = None
     """Called with True: the client shall be read no further for now; with False: it shall again."""
+
+    def arrived(self, data: Piece) -> events.DataReceived:
+        """A long body that comes with its head is copied apart from it, so that it need not be copied again."""
+        if len(data) >= _APART_BYTES and self.state == self.read_headers and not self.buf:
+            begun = bytes(data[:_HEAD_BYTES])
+            if (end := begun.find(b"\r\n\r\n")) > 0:
+                return Apart(self.conn, begun[: end + 4], bytes(data[end + 4 :]))
+        return events.DataReceived(self.conn, bytes(data))
 
     @property
     def in_headers(self) -> bool:
@@ -250,9 +277,10 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
             for part in event.parts():
                 yield from super().send(part)
 
-    def shortcut(self, data: bytes) -> commands.SendData | events.DataReceived | None:
+    def shortcut(self, said: Piece) -> commands.SendData | events.DataReceived | None:
         """In mid-stream what the upstream said, as its client gets it: past all the layers, which have no part in it.
         Else the event that they need hear."""
+        data = bytes(said)
         if self.chunks is None:
             return events.DataReceived(self.conn, data)
         then = self.unpacked(self.chunks, data)

@@ -142,6 +142,8 @@ class GatewayLayer(RoutingLayer):
                     client.keeps, client.holds = self.keeps, self.hold
                 if self.sockets and [*map(type, self.context.layers)] == [ReverseProxy, GatewayLayer]:
                     self.sockets.begin_at(self)
+                    if isinstance(client, GatewayHttp1Server):
+                        self.sockets.widen(self.context.client, client.arrived)
 
     def begin_stream(self, stream_id: int) -> None:
         self.prune()

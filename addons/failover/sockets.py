@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
 from types import coroutine
-from typing import Protocol
+from typing import Protocol, cast
 
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer
@@ -21,8 +21,9 @@ _READ_BYTES = 1 << 20
 _READABLE = (ConnectionState.OPEN, ConnectionState.CAN_READ)
 
 
-type Shortcut = Callable[[bytes], commands.SendData | events.DataReceived | None]
-"""What a peer says → what is to be written because of it, or the event that its layers need hear; None: neither."""
+type Shortcut = Callable[[memoryview | bytes], commands.SendData | events.DataReceived | None]
+"""What a peer says → what is to be written because of it, or the event that its layers need hear; None: neither. What
+is kept of it must be copied."""
 
 
 class Sockets(Protocol):
@@ -30,6 +31,10 @@ class Sockets(Protocol):
 
     def attend(self, connection: Connection, shortcut: Shortcut | None = None) -> None:
         """Lets what a peer says reach its layer with no way round through a reader's buffer and a task."""
+        ...
+
+    def widen(self, connection: Connection, shortcut: Shortcut) -> None:
+        """Reads as much at once as there is, into a place that is there already."""
         ...
 
     def begin_at(self, inner: layer.Layer) -> None:
@@ -67,7 +72,7 @@ class Inlet:
     def __init__(
         self, handler: ConnectionHandler, connection: Connection, reader: asyncio.StreamReader, shortcut: Shortcut
     ) -> None:
-        self._handler, self._connection, self._shortcut = handler, connection, shortcut
+        self._handler, self._connection, self.shortcut = handler, connection, shortcut
         self._feed, self._read = reader.feed_data, reader.read
         self._gate: asyncio.Event | None = None
         """Set: the connection is not read."""
@@ -88,14 +93,14 @@ class Inlet:
         finally:
             self._waits = False
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """In place of the reader's own: something has come."""
         if not (self._waits and self._is_free()):
             self._waits = False
             self._feed(data)
             return
         try:
-            outcome = self._shortcut(data)
+            outcome = self.shortcut(data)
         except Exception:
             logger.exception("what %s said could not be handed on", self._connection.peername)
             self._give_up()
@@ -159,6 +164,25 @@ def _given_up_to(future: asyncio.Future[None]) -> Generator[asyncio.Future[None]
     yield future
 
 
+class WideProtocol(asyncio.BufferedProtocol):
+    """In the place of a reader's protocol, which is told all but what comes."""
+
+    def __init__(self, plain: asyncio.StreamReaderProtocol, take: Callable[[memoryview], None]) -> None:
+        self._take = take
+        self.eof_received, self.connection_lost = plain.eof_received, plain.connection_lost  # type: ignore[method-assign]
+        self.pause_writing, self.resume_writing = plain.pause_writing, plain.resume_writing  # type: ignore[method-assign]
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _WIDE
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._take(_WIDE[:nbytes])
+
+
+_WIDE = memoryview(bytearray(_READ_BYTES))
+"""Of all connections: what was read is copied before the next one is read."""
+
+
 class HandlerSockets:
     """The sockets of one client connection and of its upstreams."""
 
@@ -172,6 +196,18 @@ class HandlerSockets:
         if io and isinstance(io.reader, asyncio.StreamReader):
             way = shortcut or partial(events.DataReceived, connection)
             self._inlets[connection] = Inlet(self._handler, connection, io.reader, way)
+
+    def widen(self, connection: Connection, shortcut: Shortcut) -> None:
+        io, inlet = self._handler.transports.get(connection), self._inlets.get(connection)
+        if not (io and inlet and isinstance(io.writer, asyncio.StreamWriter)):
+            return
+        transport = cast(asyncio.Transport, io.writer.transport)  # uvloop's is none by inheritance
+        plain = transport.get_protocol()
+        if isinstance(plain, asyncio.StreamReaderProtocol) and transport.is_reading():
+            inlet.shortcut = shortcut
+            transport.pause_reading()  # uvloop sees what kind of protocol it has when it begins to read
+            transport.set_protocol(WideProtocol(plain, inlet.take))
+            transport.resume_reading()
 
     def begin_at(self, inner: layer.Layer) -> None:
         self._handler.layer = inner

@@ -23,6 +23,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from axonhub.addons.dispatch import Dispatch, RestHook
 from axonhub.addons.failover import GatewayLayer, make_ours
+from axonhub.addons.failover.connections import GatewayHttp1Server
 from axonhub.addons.failover.sockets import Shortcut
 
 
@@ -156,11 +157,17 @@ class Playbook:
     def hear(self, connection: Connection, data: bytes) -> None:
         """What a peer says takes the shortcut where there is one."""
         shortcut = self._shortcuts.get(connection)
-        match shortcut(data) if shortcut else events.DataReceived(connection, data):
+        client = self.layer.connections[connection] if connection is self.client.connection else None
+        if self.at_once and isinstance(client, GatewayHttp1Server):
+            shortcut = client.arrived
+        match shortcut(memoryview(data)) if shortcut else events.DataReceived(connection, data):
             case events.DataReceived() as event:
                 self.play(event)
             case commands.SendData() as command:
                 self._obey(command)
+
+    def widen(self, connection: Connection, shortcut: Shortcut) -> None:
+        raise AssertionError("nobody knows what is around it")
 
     def begin_at(self, inner: Layer) -> None:
         raise AssertionError("there is no other layer around it")

@@ -15,7 +15,7 @@ import pytest
 from mitmproxy import http
 
 from axonhub.addons import failover
-from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, departure, last_try
+from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, connections, departure, last_try
 from axonhub.addons.failover.stream import GatewayStream, discreet
 from axonhub.transformers.hub.failures import Failure
 from axonhub.transformers.pipe import Alone
@@ -31,6 +31,7 @@ END = "0\r\n\r\n"
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the layers where that is possible, or through all of them: the same comes of it."""
     monkeypatch.setattr(Playbook, "at_once", request.param)
+    monkeypatch.setattr(connections, "_APART_BYTES", 1)
 
 
 def chunk(text: str) -> str:

@@ -1,10 +1,12 @@
 """What a peer says reaches its layer in the moment it comes, in order, and waits where it must."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import SimpleNamespace
 
 import pytest
+import uvloop
 from hypothesis import given, strategies as st
 from mitmproxy import options
 from mitmproxy.connection import ConnectionState, Server
@@ -13,11 +15,13 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.test.tflow import tclient_conn
 
-from axonhub.addons.failover.sockets import HandlerSockets, Shortcut
+from axonhub.addons.failover.sockets import HandlerSockets, Shortcut, WideProtocol
 
 
 class Handler(ConnectionHandler):
     """mitmproxy's own, with one upstream and a layer that notes what it hears."""
+
+    ended: asyncio.Event | None = None
 
     def __init__(self, shortcut: Shortcut | None) -> None:
         super().__init__(Context(tclient_conn(), options.Options()))
@@ -36,6 +40,8 @@ class Handler(ConnectionHandler):
     def hear(self, event: events.Event) -> Iterator[commands.Command]:
         if isinstance(event, events.DataReceived):
             self.heard.append(event.data)
+        elif isinstance(event, events.ConnectionClosed) and self.ended:
+            self.ended.set()
         yield from ()
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
@@ -240,6 +246,44 @@ def test_pieces_are_written_in_one_call():
         assert handler.writer.written == [[b"head", b"body"]]
 
     played(scene)
+
+
+@pytest.mark.parametrize("loop_factory", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+def test_connection_that_is_read_widely_says_the_same(loop_factory: Callable[[], asyncio.AbstractEventLoop]):
+    """Over a socket: more than fits at once, a while in which nobody reads, and an end."""
+    said = random.Random(7).randbytes(5_000_000)
+
+    async def scene() -> None:
+        accepted, ended = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            handler = Handler(None)
+            handler.reading.cancel()
+            handler.transports[handler.upstream] = ConnectionIO(reader=reader, writer=writer)
+            handler.sockets.attend(handler.upstream)
+            handler.sockets.widen(handler.upstream, lambda data: events.DataReceived(handler.upstream, bytes(data)))
+            assert isinstance(writer.transport.get_protocol(), WideProtocol)
+            handler.ended = ended
+            handler.reading = asyncio.create_task(handler.handle_connection(handler.upstream))
+            accepted.set_result(handler)
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        handler: Handler = await accepted
+        await rounds()
+        handler.sockets.read(handler.upstream, on=False)
+        writer.write(said)
+        await rounds()
+        handler.sockets.read(handler.upstream, on=True)
+        writer.write_eof()
+        await asyncio.wait_for(ended.wait(), 20)
+        assert b"".join(handler.heard) == said
+        handler.reading.cancel()
+        writer.close()
+        server.close()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(scene())
 
 
 def test_connection_that_is_closed_is_forgotten():
