@@ -331,6 +331,53 @@ def test_case_122_an_unsigned_tool_loop_switches_budget_thinking_off():
     assert body(*turns, reasoning=Reasoning("effort", "high"))["thinking"] == {"type": "adaptive"}
 
 
+def test_a_last_turn_that_cannot_be_said_leaves_an_unsigned_tool_loop_open():
+    """The answer broke off in its thinking, or was another provider's own: Anthropic sees the results as the last."""
+    loop = (user("q"), assistant(call("1")), user(result("1")))
+    unsaid = (
+        Thinking("cut off", SIGNED),
+        Thinking(redacted="opaque"),
+        Hosted("x_call", Native("openai/responses", {}), ""),
+    )
+
+    for part in unsaid:
+        written = body(*loop, assistant(part), reasoning=Reasoning("budget", budget_tokens=4000))
+
+        assert [message["role"] for message in written["messages"]] == ["user", "assistant", "user"]
+        assert written["thinking"] == {"type": "disabled"}
+
+
+def test_what_stands_behind_a_turn_that_cannot_be_said_belongs_to_the_tool_loop():
+    turns = (user("q"), assistant(call("1")), user(result("1")), assistant(Thinking("cut off", SIGNED)), user("go on"))
+    written = body(*turns, reasoning=Reasoning("budget", budget_tokens=4000))
+
+    assert [message["role"] for message in written["messages"]] == ["user", "assistant", "user", "user"]
+    assert written["thinking"] == {"type": "disabled"}
+
+
+def test_a_named_users_words_behind_results_belong_to_the_tool_loop():
+    named = Turn("user", (Text("go on"),), "bob")
+    unsigned = (user("q"), assistant(call("1")), user(result("1")), named)
+    signed = (user("q"), assistant(Thinking("t", SIGNED), call("1")), user(result("1")), named)
+    reasoning = Reasoning("budget", budget_tokens=4000)
+
+    assert body(*unsigned, reasoning=reasoning)["thinking"] == {"type": "disabled"}
+    assert body(*signed, reasoning=reasoning)["thinking"]["type"] == "enabled"
+
+
+def test_a_system_message_does_not_end_a_tool_loop():
+    """Anthropic does not say whether one parts the turns around it, so thinking stays off where either would refuse."""
+    told = Turn("system", (Text("be brief"),))
+    asked, answered = assistant(call("1")), user(result("1"))
+    reasoning = Reasoning("budget", budget_tokens=4000)
+
+    parted = body(user("q"), asked, answered, told, user("go on"), reasoning=reasoning)
+    joined = body(user("q"), assistant(Thinking("t", SIGNED), "a"), told, asked, answered, reasoning=reasoning)
+
+    assert [message["role"] for message in parted["messages"]] == ["user", "assistant", "user", "system", "user"]
+    assert parted["thinking"] == joined["thinking"] == {"type": "disabled"}
+
+
 def test_case_134_a_budget_fits_between_its_bounds():
     small = body(max_output_tokens=1000, reasoning=Reasoning("effort", "high"), dialect=BUDGETS)
     fair = body(max_output_tokens=5000, reasoning=Reasoning("effort", "high"), dialect=BUDGETS)
@@ -784,9 +831,12 @@ HOSTED = st.builds(Hosted, st.just("x_call"), st.just(Native("openai/responses",
 RESULTS = st.builds(
     ToolResult, IDS, st.lists(st.one_of(TEXTS, IMAGES), max_size=2).map(tuple), st.booleans(), cache=MARKS
 )
+SPEAKERS = st.sampled_from([None, None, "bob"])
 TURNS = st.one_of(
-    st.builds(Turn, st.just("user"), st.lists(st.one_of(TEXTS, IMAGES, RESULTS), max_size=4).map(tuple)),
-    st.builds(Turn, st.just("assistant"), st.lists(st.one_of(TEXTS, THOUGHTS, CALLS, HOSTED), max_size=4).map(tuple)),
+    st.builds(Turn, st.just("user"), st.lists(st.one_of(TEXTS, IMAGES, RESULTS), max_size=4).map(tuple), SPEAKERS),
+    st.builds(
+        Turn, st.just("assistant"), st.lists(st.one_of(TEXTS, THOUGHTS, CALLS, HOSTED), max_size=4).map(tuple), SPEAKERS
+    ),
     st.builds(Turn, st.just("system"), st.lists(TEXTS, max_size=2).map(tuple)),
 )
 TOOLS = st.one_of(

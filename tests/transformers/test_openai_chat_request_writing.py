@@ -332,6 +332,17 @@ def test_case_127_deepseek_gets_the_reasoning_of_the_tool_loop_back():
     assert [message.get("reasoning_content") for message in told] == [None, None, None, "one", None, None]
 
 
+def test_a_users_turn_that_cannot_be_said_begins_no_new_tool_loop():
+    """The vendor sees no message of the user behind the calls, and would refuse them without their reasoning."""
+    approval = Hosted("mcp_approval_response", Native("openai/responses", {}), "")
+    turns = (user("x"), assistant(Thinking("why"), call()), user(result("a", "out")), assistant("b"), user(approval))
+
+    told = messages(*turns, dialect=DEEPSEEK)
+
+    assert [message["role"] for message in told] == ["user", "assistant", "tool", "assistant"]
+    assert told[1]["reasoning_content"] == "why"
+
+
 def test_case_127_a_call_whose_reasoning_is_unknown_has_an_empty_one():
     told = messages(user("x"), assistant(call()), user(result("a", "out")), dialect=DEEPSEEK)
 

@@ -35,7 +35,7 @@ from axonhub.transformers.media import COMMON_IMAGES, with_true_media_type
 from axonhub.transformers.pairing import paired
 from axonhub.transformers.protocol import Loss, Unsupported
 from axonhub.transformers.protocols.anthropic_messages.block_writing import call_input
-from axonhub.transformers.protocols.anthropic_messages.names import NAME
+from axonhub.transformers.protocols.anthropic_messages.names import NAME, THINKING_BLOCKS
 from axonhub.transformers.reminders import reminded
 from axonhub.transformers.tool_names import NameTable
 
@@ -90,12 +90,12 @@ class BlockWriter:
     names: NameTable
     losses: list[Loss]
 
-    def messages(self, turns: tuple[Turn, ...]) -> list[Json]:
+    def messages(self, turns: tuple[Turn, ...]) -> list[JsonObject]:
         written = (self._message(turn, f"messages[{index}]") for index, turn in enumerate(turns))
         messages = [message for message in written if message is not None]
         if messages[-1]["role"] == "assistant":
             _trim(messages[-1]["content"])
-        return list(messages)
+        return messages
 
     def _message(self, turn: Turn, path: str) -> JsonObject | None:
         """None: all that an assistant or the system said here was another provider's own. Unsupported for a user."""
@@ -255,7 +255,7 @@ def _trim(blocks: Json) -> None:
 
 
 def _is_thinking(block: Json) -> bool:
-    return isinstance(block, dict) and block["type"] in ("thinking", "redacted_thinking")
+    return isinstance(block, dict) and block["type"] in THINKING_BLOCKS
 
 
 def _is_own(block: JsonObject) -> bool:

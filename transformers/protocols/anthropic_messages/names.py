@@ -1,9 +1,10 @@
-"""The protocol's own name, and the block types of tools that Anthropic runs itself."""
+"""The protocol's own name, and the block types of thinking and of tools that Anthropic runs itself."""
 
 from typing import Final
 
 NAME: Final = "anthropic/messages"
 
+THINKING_BLOCKS: Final = frozenset({"redacted_thinking", "thinking"})
 HOSTED_BLOCKS: Final = frozenset(
     {
         "advisor_tool_result",

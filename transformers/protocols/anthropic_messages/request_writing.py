@@ -44,12 +44,13 @@ def write_request(request: Request, dialect: Dialect) -> Written:
         raise Unsupported("Anthropic gives one answer to a request", "n")
     names = NameTable.of(request.tools, request.turns, dialect.tool_name_length)
     turns = history(request.turns, dialect, losses)
-    plan = thinking_plan(request, turns, dialect, losses)
+    messages = BlockWriter(names, losses).messages(turns)
+    plan = thinking_plan(request, messages, dialect, losses)
     body: dict[str, Json] = {"model": request.model, "max_tokens": plan.max_tokens}
     if system := _system(request, dialect, losses):
         body["system"] = system
     body |= ToolWriter(request, dialect, names, losses).members()
-    body["messages"] = BlockWriter(names, losses).messages(turns)
+    body["messages"] = list[Json](messages)
     body |= _thinking_and_format(request, plan, dialect, losses)
     body |= _sampling(request, plan, dialect, losses)
     body |= _rest(request, dialect, losses)

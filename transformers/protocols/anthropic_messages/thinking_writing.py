@@ -4,15 +4,17 @@ A budget is at least 1,024 tokens and less than max_tokens, which counts thinkin
 at its defaults and no tool may be forced. What does not fit gives way, with a loss, before the provider refuses it all.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from axonhub.transformers.dialect import Dialect
 from axonhub.transformers.effort import budget_of_effort
-from axonhub.transformers.hub.parts import Thinking, ToolCall, ToolResult
-from axonhub.transformers.hub.requests import Effort, Reasoning, Request, Turn
-from axonhub.transformers.json_types import JsonObject
+from axonhub.transformers.hub.requests import Effort, Reasoning, Request
+from axonhub.transformers.json_types import Json, JsonObject
 from axonhub.transformers.protocol import Loss
+from axonhub.transformers.protocols.anthropic_messages.names import THINKING_BLOCKS
 
 LEAST_BUDGET_TOKENS: Final = 1024
 _LEVELS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -29,8 +31,8 @@ class ThinkingPlan:
         return self.thinking is not None and self.thinking["type"] != "disabled"
 
 
-def thinking_plan(request: Request, turns: tuple[Turn, ...], dialect: Dialect, losses: list[Loss]) -> ThinkingPlan:
-    """`turns` as they go out: what stands in them decides whether thinking may be on."""
+def thinking_plan(request: Request, messages: list[JsonObject], dialect: Dialect, losses: list[Loss]) -> ThinkingPlan:
+    """`messages` as they go out: what stands in them decides whether thinking may be on."""
     limit = request.max_output_tokens
     default = ThinkingPlan(dialect.default_max_tokens if limit is None else limit)
     reasoning = request.reasoning
@@ -44,7 +46,7 @@ def thinking_plan(request: Request, turns: tuple[Turn, ...], dialect: Dialect, l
     if reasoning.budget_tokens is None and dialect.adaptive_thinking:
         effort = _nearest(reasoning.effort, dialect.efforts) if reasoning.effort else None
         return ThinkingPlan(default.max_tokens, _config(reasoning, "adaptive"), effort)
-    if _unsigned_loop(turns):
+    if _unsigned_loop(messages):
         losses.append(Loss("reasoning", "thinking is off: the running tool loop began without Anthropic's thinking"))
         return ThinkingPlan(default.max_tokens, {"type": "disabled"})
     budget, max_tokens = _budget(reasoning, limit, dialect, losses)
@@ -82,10 +84,25 @@ def _config(reasoning: Reasoning, kind: str, budget_tokens: int | None = None) -
     return config
 
 
-def _unsigned_loop(turns: tuple[Turn, ...]) -> bool:
-    """Does the history end in the results of calls that were made without Anthropic's thinking?"""
-    talk = [turn for turn in turns if turn.role != "system"]
-    if len(talk) < 2 or not any(isinstance(part, ToolResult) for part in talk[-1].parts):
+def _unsigned_loop(messages: list[JsonObject]) -> bool:
+    """Does the history end in the results of calls that were made without Anthropic's thinking?
+
+    Whether a system message parts the turns around it is not documented: neither reading may end so.
+    """
+    spoken = [message for message in messages if message["role"] != "system"]
+    return _ends_unsigned(messages) or _ends_unsigned(spoken)
+
+
+def _ends_unsigned(messages: list[JsonObject]) -> bool:
+    talk = [kinds for role, kinds in _as_read(messages) if role != "system"]
+    if len(talk) < 2 or "tool_result" not in talk[-1]:
         return False
-    asked = talk[-2].parts
-    return any(isinstance(part, ToolCall) for part in asked) and not isinstance(asked[0], Thinking)
+    asked = talk[-2]
+    return "tool_use" in asked and asked[0] not in THINKING_BLOCKS
+
+
+def _as_read(messages: list[JsonObject]) -> Iterator[tuple[Json, list[Json]]]:
+    """The turns that Anthropic makes of the messages, neighbours of one role being one: role and types of blocks."""
+    for role, group in groupby(messages, lambda message: message["role"]):
+        contents = [blocks for blocks in (message["content"] for message in group) if isinstance(blocks, list)]
+        yield role, [block["type"] for blocks in contents for block in blocks if isinstance(block, dict)]

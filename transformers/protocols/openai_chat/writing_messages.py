@@ -402,10 +402,15 @@ def _tool_loop_start(turns: tuple[Turn, ...]) -> int:
     start = -1
     for index, turn in enumerate(turns):
         results = type(turn.parts[0]) is ToolResult
-        if turn.role == "user" and not results and not after_results:
+        if turn.role == "user" and not results and not after_results and any(map(_is_said, turn.parts)):
             start = index
         after_results = results or (after_results and turn.role != "assistant")
     return start
+
+
+def _is_said(part: Part) -> bool:
+    """Does a message come of it? Another provider's own, an approval for instance, may bring no words."""
+    return not isinstance(part, Hosted) or part.native.protocol == NAME or bool(part.text)
 
 
 def _foreign_file() -> Unsupported:
