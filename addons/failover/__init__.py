@@ -17,8 +17,10 @@ Rules that keep it right (tests/addons/test_failover.py, tests/gateway/test_fail
 - A client of a stream that hears nothing for long gets a head and a keep-alive; other channels may still be tried.
 - What costs a CPU most is the way from layer to layer, so what is plain is read here and goes straight: heads and
   bodies of HTTP/1 (heads.py, connections.py, chunks.py), and a stream's bytes to an HTTP/1 client (`forward` in
-  layer.py). Anything else takes mitmproxy's way, and so does each refusal.
-- What a peer says is heard in the moment it comes (sockets.py), unless something must be waited for.
+  layer.py). Anything else takes mitmproxy's way, and so does each refusal. Between connections and streams there are
+  as few steps as there can be (routing.py), and what is whole goes in one go (whole.py).
+- What a peer says is heard in the moment it comes (sockets.py), unless something must be waited for. A plain client is
+  read into one place for all, so that a long body is copied once.
 - A client that reads too slowly stops the reading of its upstream. mitmproxy sees to that for HTTP/1 clients only.
 """
 
