@@ -199,6 +199,7 @@ class GatewayHttp1Server(TolerantHttp1, Http1Server):
         if not isinstance(event, WholeResponse):
             yield from super().send(event)
         elif event.is_plain:
+            assert event.stream_id == self.stream_id
             self.response = event.response
             for piece in event.pieces():
                 yield commands.SendData(self.conn, piece)
@@ -267,6 +268,7 @@ class GatewayHttp1Client(TolerantHttp1, Http1Client):
         if not isinstance(event, WholeRequest):
             yield from super().send(event)
         elif event.is_plain:
+            assert self.stream_id is None
             self.stream_id, self.request = event.stream_id, event.request
             pieces = event.pieces()
             if len(pieces) == 1 or not (self.write and self.write(pieces)):

@@ -14,6 +14,7 @@ from mitmproxy.flow import Error
 from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 
+from axonhub.addons.failover.connections import GatewayHttp1Server
 from axonhub.addons.failover.contract import (
     AttemptHook,
     Ending,
@@ -226,7 +227,7 @@ class GatewayStream(Intake):
         response = self.flow.response
         assert response
         is_whole = not already_streamed and self.client_state == self.state_done and response.status_code != 101
-        if not is_whole or self.context.client.alpn == b"h2":
+        if not (is_whole and isinstance(self.gateway.connections.get(self.context.client), GatewayHttp1Server)):
             yield from super().send_response(already_streamed)
             return
         response.timestamp_end = time.time()

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
+from mitmproxy import http
+from mitmproxy.addons.clientplayback import MockServer
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.options import Options
@@ -64,6 +66,8 @@ class Playbook:
 
     hooks: object
     alpn: bytes | None = None
+    replayed: http.HTTPFlow | None = None
+    """In the place of a client, as mitmproxy's client playback has it."""
     story: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     now: float = 1000.0
@@ -99,6 +103,8 @@ class Playbook:
         dispatch = cast(Dispatch, self) if self.at_once else None
         self.layer = make_ours(HttpLayer(context, HTTPMode.transparent), sockets=self, dispatch=dispatch)
         self.layer.clock = lambda: self.now
+        if self.replayed:
+            self.layer.connections[connection] = MockServer(self.replayed, context.fork())
         self.client = self._peers[connection] = Peer(self, connection, "client")
         self.play(events.Start())
 

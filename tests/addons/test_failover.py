@@ -13,6 +13,8 @@ import h2.errors
 import h2.events
 import pytest
 from mitmproxy import http
+from mitmproxy.test import tflow
+from mitmproxy.test.tutils import treq
 
 from axonhub.addons import failover
 from axonhub.addons.failover import Ending, Greeting, Limits, Try, aim, connections, departure, last_try
@@ -538,6 +540,18 @@ def test_trailers_of_a_request_are_passed_over():
     book.opens("a").says(OK)
 
     assert book.client.heard == OK.encode()
+
+
+def test_client_of_a_playback_is_answered_in_words_that_it_knows(caplog: pytest.LogCaptureFixture):
+    flow = tflow.tflow(req=treq(method=b"POST", path=b"/v1", content=b"{}"))
+    hooks = Hooks(["a"])
+    book = Playbook(hooks, replayed=flow)
+    book.opens("a").says(OK)
+
+    assert hooks.flows == [flow]
+    assert "response" in book.story
+    assert flow.response and flow.response.content == b"hello"
+    assert caplog.text == ""
 
 
 def test_large_request_goes_out_in_one_write():

@@ -18,7 +18,14 @@ from tests.gateway.network import MACHINE, Network
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 PATIENCE_S = 30.0
-FAULTS = ("Traceback (most recent call last)", "has crashed", "Addon error", "was never retrieved", "was never awaited")
+FAULTS = (
+    "Traceback (most recent call last)",
+    "has crashed",
+    "Addon error",
+    "was never retrieved",
+    "was never awaited",
+    "Unexpected event",
+)
 """What must never be in a log."""
 
 type Config = dict[str, object]
