@@ -141,6 +141,8 @@ def test_end_may_be_wanted_as_soon_as_the_port_listens(
             config, way=way, folder=folder, home=gateway_home, ready=lambda started: takes_connections(started.port)
         )
         gateway.stop()
+        assert gateway.process.returncode == 0
+        assert not takes_connections(gateway.port)
 
 
 def held_in_the_middle(upstreams: Upstreams, release: threading.Event) -> Callable[[object], Reply]:
