@@ -59,7 +59,8 @@ def window(chromium: Browser, standing: Gateway, upstreams: Upstreams) -> Iterat
 
 
 def test_list_and_views_tell_of_a_converted_stream(window: Window, standing: Gateway) -> None:
-    ask_anthropic(standing, MAPPED_KEY, messages_body(stream=True))
+    answer = ask_anthropic(standing, MAPPED_KEY, messages_body(stream=True))
+    assert (200, "second") == (answer.status, answer.header("x-axonhub-channel"))
 
     row = window.row("claude-sonnet-4-5 → deepseek-reasoner")
     expect(row).to_contain_text("mapped · claude-sonnet-4-5 → deepseek-reasoner · second")
@@ -87,8 +88,8 @@ def test_comment_has_room_to_be_read(window: Window, standing: Gateway) -> None:
 
 @pytest.mark.parametrize("expression", ["~comment second", "~hs x-axonhub-channel:.second"])
 def test_flows_are_found_by_their_channel(window: Window, standing: Gateway, expression: str) -> None:
-    ask_anthropic(standing, MAPPED_KEY)
-    ask_anthropic(standing, CALLER_KEY)
+    answers = [ask_anthropic(standing, key) for key in (MAPPED_KEY, CALLER_KEY)]
+    assert ["second", "first"] == [each.header("x-axonhub-channel") for each in answers]
     expect(window.row("first")).to_be_visible()
 
     window.search(expression)
@@ -125,6 +126,7 @@ def test_replay_is_a_flow_of_its_own_that_names_the_first(window: Window, standi
 
     Mitmweb(standing).command("axonhub.replay", f"~meta id:{first}", "channel=second", "model=deepseek-chat")
 
+    assert first
     replayed = window.row(f"replay of {first}")
     expect(replayed).to_contain_text("deepseek-chat · second")
     expect(replayed.locator("td.col-status")).to_have_text("200")
